@@ -1,0 +1,1 @@
+"""What the author wrote: source text, syntax tree, names, types, units and diagnostics."""

@@ -1,0 +1,1 @@
+"""Declarative agents with proofs: the public names of agentc."""
