@@ -1,7 +1,8 @@
 """The syntax tree: what was written, with the place of every node.
 
 Every node is frozen and carries the ``span`` it came from; spans take no part in equality, so that
-``parse(print(tree)) == tree`` can be stated. Formulas and arithmetic share one expression language; which
+``parse(print(tree)) == tree`` can be stated. Names have spans of their own (``name_span``, ``name_spans``, ...);
+an item without a name has its whole span there. Formulas and arithmetic share one expression language; which
 of the two an expression is, is the checker's business. Sequences are tuples.
 """
 
@@ -115,6 +116,7 @@ class Entry(Node):
 
     key: str | None
     value: Expr
+    key_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Attribute(Expr):
 
     base: Expr
     name: str
-    name_span: Span = field(compare=False, repr=False)
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class Argument(Node):
     name: str | None
     value: Expr
     when: Expr | None = None
+    name_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +253,7 @@ class Each(Expr):
 
     names: tuple[str, ...]
     body: Expr
+    name_spans: tuple[Span, ...] = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +277,9 @@ class TypeExpr(Node):
     size: tuple[int, int] | None = None
     domain: Expr | None = None
     unit: str | None = None
+    name_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
+    member_spans: tuple[Span, ...] = field(default=(), compare=False, repr=False, kw_only=True)
+    unit_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +289,7 @@ class Parameter(Node):
     name: str
     type: TypeExpr
     default: Expr | None = None
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +298,7 @@ class Declaration(Node):
 
     names: tuple[str, ...]
     type: TypeExpr
+    name_spans: tuple[Span, ...] = field(compare=False, repr=False, kw_only=True)
 
 
 # ---------------------------------------------------------------- items
@@ -303,7 +312,13 @@ class Item(Node):
 
 @dataclass(frozen=True, slots=True)
 class ErrorItem(Item):
-    """What stands for an item that could not be parsed."""
+    """What stands for an item that could not be parsed.
+
+    ``names`` are the names that it would have declared as far as that can be told, so that their uses
+    elsewhere are not reported as unknown: a resolver should take them as declared and stay silent.
+    """
+
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +334,8 @@ class ImportedName(Node):
 
     name: str
     alias: str | None = None
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
+    alias_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +345,8 @@ class Import(Item):
     path: tuple[str, ...]
     alias: str | None = None
     names: tuple[ImportedName, ...] | None = None
+    path_span: Span = field(compare=False, repr=False, kw_only=True)
+    alias_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +357,7 @@ class Constant(Item):
     type: TypeExpr | None
     value: Expr
     is_param: bool = False
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +367,7 @@ class Pattern(Item):
     name: str
     parameters: tuple[Parameter, ...]
     body: Expr
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +377,7 @@ class Proposition(Item):
     name: str
     parameters: tuple[Parameter, ...]
     body: Expr
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +387,7 @@ class RegionItem(Item):
     name: str
     parameters: tuple[Parameter, ...]
     body: Expr
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,6 +399,7 @@ class Signal(Item):
     value: Expr | None = None
     extern: str | None = None
     doc: str | None = None
+    name_spans: tuple[Span, ...] = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,6 +409,7 @@ class Setting(Item):
 
     word: str
     value: Expr
+    word_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,6 +418,7 @@ class StepSize(Item):
 
     duration: Expr
     integrator: str | None = None
+    integrator_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +428,7 @@ class Environment(Item):
     name: str
     parameters: tuple[Parameter, ...]
     items: tuple[Item, ...]
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,6 +445,7 @@ class Equation(Item):
 
     target: str
     value: Expr
+    target_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,6 +463,7 @@ class Command(Item):
     name: str
     guard: Expr | None
     branches: tuple[Item, ...]
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,6 +472,7 @@ class Mode(Item):
 
     name: str
     items: tuple[Item, ...]
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,6 +483,7 @@ class Edge(Item):
     target: str
     value: Expr | None = None
     resets: tuple[Item, ...] = ()
+    target_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,6 +492,7 @@ class Controller(Item):
 
     name: str
     body: Record
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,6 +502,7 @@ class System(Item):
     name: str
     parameters: tuple[Parameter, ...]
     items: tuple[Item, ...]
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,6 +511,7 @@ class Agent(Item):
 
     name: str
     items: tuple[Item, ...]
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,6 +520,7 @@ class Role(Item):
 
     name: str
     items: tuple[Item, ...]
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,6 +530,7 @@ class FormulaItem(Item):
     role: Literal["task", "safe", "behavior", "assume"]
     name: str | None
     body: Expr
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,6 +539,7 @@ class CostItem(Item):
 
     name: str
     value: Expr
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,6 +548,7 @@ class Budget(Item):
 
     cost: str
     limit: Expr
+    cost_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,6 +567,7 @@ class MachineState(Item):
     name: str
     accepting: bool
     edges: tuple[Item, ...]
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -537,6 +576,7 @@ class Machine(Item):
 
     name: str | None
     states: tuple[Item, ...]
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -559,6 +599,7 @@ class CallGenerator(Node):
     """``call(search | finish)``."""
 
     tools: tuple[str, ...]
+    tool_spans: tuple[Span, ...] = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -566,6 +607,7 @@ class ResultGenerator(Node):
     """``result(action)``: written by the environment."""
 
     phase: str
+    phase_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -586,6 +628,7 @@ class Phase(Item):
     name: str
     generators: tuple[Generator, ...]
     where: Expr | None = None
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -596,6 +639,7 @@ class Tool(Item):
     parameters: tuple[Parameter, ...]
     returns: TypeExpr | None = None
     settings: Record | None = None
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -604,6 +648,7 @@ class Model(Item):
 
     name: str
     settings: Record | None = None
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -612,6 +657,7 @@ class Prompt(Item):
 
     name: str | None
     text: String
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -621,6 +667,7 @@ class Train(Item):
     algorithm: str
     until: Expr | None = None
     settings: Record | None = None
+    algorithm_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -639,6 +686,7 @@ class Verify(Item):
     bound: tuple[str, Expr] | None = None
     method: str | None = None
     settings: Record | None = None
+    method_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -647,6 +695,8 @@ class Shield(Item):
 
     formula: str
     method: str | None = None
+    formula_span: Span = field(compare=False, repr=False, kw_only=True)
+    method_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -672,6 +722,8 @@ class Example(Item):
     satisfies: bool
     formula: str
     steps: tuple[Item, ...]
+    title_span: Span = field(compare=False, repr=False, kw_only=True)
+    formula_span: Span = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
