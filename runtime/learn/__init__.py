@@ -1,0 +1,1 @@
+"""Learners: what is recorded, how credit is assigned, what is optimised, and the loop around it."""

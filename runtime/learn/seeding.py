@@ -12,12 +12,16 @@ import numpy as np
 _HALF = 2**30
 
 
-def training_seeds(seed: int, count: int, generation: int = 0) -> list[int]:
-    """``count`` seeds of training environments, in ``[0, 2**30)``.
+def training_seeds(seed: int, count: int) -> list[int]:
+    """``count`` pairwise different seeds of training environments, in ``[0, 2**30)``."""
+    return _distinct(np.random.SeedSequence([seed, 0]), count, 0)
 
-    ``generation`` counts the resumptions of a run: a resumed run restarts its environments with new seeds.
-    """
-    return _distinct(np.random.SeedSequence([seed, 0, generation]), count, 0)
+
+def resumed_seed(seed: int, generation: int) -> int:
+    """The seed of a run's environments after it was resumed ``generation`` times; ``seed`` itself for 0."""
+    if generation == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, 3, generation]).generate_state(1)[0])
 
 
 def evaluation_seeds(seed: int, count: int) -> list[int]:
@@ -25,9 +29,9 @@ def evaluation_seeds(seed: int, count: int) -> list[int]:
     return _distinct(np.random.SeedSequence([seed, 1]), count, _HALF)
 
 
-def learner_sequence(seed: int, generation: int = 0) -> np.random.SeedSequence:
+def learner_sequence(seed: int) -> np.random.SeedSequence:
     """The source of the learner's own randomness: initial weights, actions, minibatches."""
-    return np.random.SeedSequence([seed, 2, generation])
+    return np.random.SeedSequence([seed, 2])
 
 
 def _distinct(sequence: np.random.SeedSequence, count: int, offset: int) -> list[int]:

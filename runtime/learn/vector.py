@@ -18,10 +18,9 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import gymnasium
 import numpy as np
+from agentc.runtime.learn.seeding import training_seeds
 from gymnasium import spaces
 from numpy.typing import NDArray
-
-from agentc.runtime.learn.seeding import training_seeds
 
 Array: TypeAlias = NDArray[Any]
 Observation: TypeAlias = Array | dict[str, Array]
@@ -99,7 +98,7 @@ class SyncVector:
     clipped to its bounds, as the policy's distribution does not know them.
     """
 
-    def __init__(self, env_fns: Sequence[Callable[[], gymnasium.Env[Any, Any]]]):
+    def __init__(self, env_fns: Sequence[Callable[[], gymnasium.Env[Any, Any]]]) -> None:
         self._envs = [make() for make in env_fns]
         self.num_envs = len(self._envs)
         self.observation_space: gymnasium.Space[Any] = self._envs[0].observation_space
@@ -148,7 +147,7 @@ class SyncVector:
         ended: list[int] = []
         for i, env in enumerate(self._envs):
             row, paid, stop, cut, said = env.step(chosen[i])
-            reward[i] = paid  # type: ignore[assignment]
+            reward[i] = paid
             if plain:
                 observation[i] = row  # type: ignore[index]
             else:
