@@ -34,9 +34,41 @@ _ROWS = (
     # ---------------------------------------------------------------- AS04 units and time
     # ---------------------------------------------------------------- AS05 formulas and roles
     # ---------------------------------------------------------------- AS06 configuration
+    Entry("AS0610", "unknown-algorithm", _E, "no training algorithm is named `{name}`", "there is {known}"),
+    Entry("AS0611", "unknown-setting", _E, "`{algorithm}` has no setting `{name}`"),
+    Entry("AS0612", "setting-elsewhere", _E, "`{name}` is not a setting of training", "say it as `{place}`"),
+    Entry("AS0613", "setting-type", _E, "`{name}` cannot be `{value}`", "it is {domain}"),
+    Entry("AS0614", "setting-range", _E, "`{name}` cannot be `{value}`", "it is {domain}"),
     # ---------------------------------------------------------------- AS07 backends and fragments
     # ---------------------------------------------------------------- AS08 bundles, checkpoints and traces
+    Entry("AS0840", "checkpoint-missing", _E, "no checkpoint in `{path}`", "`agentc train` writes one"),
+    Entry(
+        "AS0841", "checkpoint-damaged", _E, "the checkpoint `{path}` cannot be read: {reason}",
+        "restore the file from a copy, or train again without `--resume`",
+    ),
+    Entry(
+        "AS0842", "checkpoint-mismatch", _E, "the checkpoint `{path}` has {name} `{theirs}`, this run `{ours}`",
+        "go on with the settings the run began with, or train again without `--resume`",
+    ),
+    Entry("AS0843", "checkpoint-unwritable", _E, "cannot write `{path}`: {reason}"),
     # ---------------------------------------------------------------- AS09 environments, running, command line
+    Entry("AS0950", "unknown-code", _E, "no diagnostic is called `{query}`", "`agentc explain` alone lists them all"),
+    Entry(
+        "AS0940", "unsupported-space", _E, "a learner cannot use the {role} space `{space}`", "wrap the environment: {mend}"
+    ),
+    Entry(
+        "AS0941", "not-finite", _E, "the {array} of environment {env} is `{value}` at step {step}",
+        "the run was stopped; its last checkpoint is kept",
+    ),
+    Entry(
+        "AS0942", "diverged", _E, "the {array} is `{value}` after {step} steps (update {update})",
+        "the run was stopped and its last checkpoint kept; a smaller `learning_rate` may help",
+    ),
+    Entry("AS0943", "no-legal-action", _E, "environment {env} leaves no legal action at step {step}"),
+    Entry(
+        "AS0944", "unknown-grid-code", _E, "the {array} of environment {env} has the code {value} in channel {channel}",
+        "codes up to {limit} are known there; wrap the environment, or offer the grid as a float32 space",
+    ),
 )
 
 CATALOG: dict[str, Entry] = {row.code: row for row in _ROWS}

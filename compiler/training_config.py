@@ -1,0 +1,201 @@
+"""What a ``train`` block may say: each algorithm's settings as plain data.
+
+``agentc check`` reads this table (no learner, no torch) to validate a block and to propose the nearest
+valid key; the learners build their configurations from the validated mapping, and a test holds the two
+together. A learner adds itself with one row of :data:`TRAINERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from agentc.lang.diagnostics import Diagnostic, report
+from agentc.lang.source import Span
+
+Kind = Literal["int", "float", "bool", "choice", "duration"]
+Scalar = int | float | bool | str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of a ``train`` block.
+
+    ``low`` and ``high`` are inclusive unless ``low_open``; they and the default of a ``duration`` are in
+    seconds. ``choices`` only for a ``choice``, whose values are written as bare words.
+    """
+
+    name: str
+    kind: Kind
+    default: Scalar
+    doc: str
+    low: float | None = None
+    high: float | None = None
+    low_open: bool = False
+    choices: tuple[str, ...] = ()
+
+    def domain(self) -> str:
+        """What a value may be, as a phrase: ``an int of at least 1``."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(f"`{c}`" for c in self.choices)
+        if self.kind == "bool":
+            return "`true` or `false`"
+        noun = {"int": "an int", "float": "a number", "duration": "a duration such as `30s`"}[self.kind]
+        if self.low is not None and self.high is not None:
+            return f"{noun} in {'(' if self.low_open else '['}{self.low:g}, {self.high:g}]"
+        if self.low is not None:
+            return f"{noun} {'above' if self.low_open else 'of at least'} {self.low:g}"
+        return noun
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerSchema:
+    """The settings of one algorithm; ``elsewhere`` names keys that are said in another place of the spec."""
+
+    algorithm: str
+    doc: str
+    settings: tuple[Setting, ...]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+
+    def setting(self, name: str) -> Setting | None:
+        """The setting of that name, or None."""
+        return next((s for s in self.settings if s.name == name), None)
+
+    def defaults(self) -> dict[str, Scalar]:
+        """Every key with its default."""
+        return {s.name: s.default for s in self.settings}
+
+
+class Given(NamedTuple):
+    """A value as the author gave it.
+
+    A bare word is a ``str``. A quantity with a unit of time has been converted to seconds, with
+    ``is_duration`` set. The spans are of the key and of the value.
+    """
+
+    value: object
+    is_duration: bool = False
+    key_span: Span | None = None
+    value_span: Span | None = None
+
+
+PPO = TrainerSchema(
+    "ppo",
+    "Proximal policy optimisation with a clipped objective and generalised advantages.",
+    (
+        Setting("steps", "int", 100_000, "Environment steps to train for, summed over all environments.", 1),
+        Setting("envs", "int", 8, "Environments stepped at once.", 1, 4096),
+        Setting("seed", "int", 0, "Seed of everything random in the run.", 0, 2**31 - 1),
+        Setting("rollout", "int", 128, "Steps of each environment between two updates.", 1, 1_000_000),
+        Setting("epochs", "int", 4, "Passes over each batch of experience.", 1, 1000),
+        Setting("minibatches", "int", 4, "Parts into which a batch is shuffled in each pass.", 1, 100_000),
+        Setting("learning_rate", "float", 3e-4, "Step size of Adam.", 0, 1, low_open=True),
+        Setting("anneal", "bool", True, "Let the step size fall linearly to zero over `steps`."),
+        Setting("gae_lambda", "float", 0.95, "Decay of the generalised advantage estimate.", 0, 1),
+        Setting("clip_low", "float", 0.2, "How far below 1 the probability ratio may go.", 0, 1, low_open=True),
+        Setting("clip_high", "float", 0.2, "How far above 1 the probability ratio may go.", 0, 10, low_open=True),
+        Setting("value_clip", "float", 0.0, "How far a value may move in one update; 0 for no limit.", 0),
+        Setting("value_coef", "float", 0.5, "Weight of the value loss.", 0),
+        Setting("entropy_coef", "float", 0.01, "Weight of the entropy bonus.", 0),
+        Setting("target_kl", "float", 0.0, "End an update when the policy has moved this far; 0 for never.", 0),
+        Setting("max_grad_norm", "float", 0.5, "Longer gradients are scaled down to this norm.", 0, low_open=True),
+        Setting("hidden", "int", 64, "Units of a hidden layer.", 1, 8192),
+        Setting("layers", "int", 2, "Hidden layers of the policy and of the value function.", 0, 16),
+        Setting("activation", "choice", "tanh", "Activation of the hidden layers.", choices=("tanh", "relu")),
+        Setting(
+            "encoder",
+            "choice",
+            "auto",
+            "How grids and images are read: `dense` layers or a `conv`olution.",
+            choices=("auto", "dense", "conv"),
+        ),
+        Setting("normalize_observations", "bool", False, "Scale vectors by their running mean and deviation."),
+        Setting("normalize_rewards", "bool", False, "Scale rewards by the running deviation of the return."),
+        Setting("minutes", "float", 0.0, "Stop after this much time even if `steps` are left; 0 for no limit.", 0),
+        Setting("checkpoint", "duration", 30.0, "Time between two checkpoints.", 0),
+    ),
+    {"discount": "reward { discount = ... }", "gamma": "reward { discount = ... }"},
+)
+
+TRAINERS: dict[str, TrainerSchema] = {PPO.algorithm: PPO}
+"""Every algorithm that a ``train`` block may name."""
+
+
+def check_algorithm(name: str, span: Span | None) -> Diagnostic | None:
+    """The diagnostic for an algorithm that does not exist, or None."""
+    if name in TRAINERS:
+        return None
+    known = ", ".join(f"`{a}`" for a in TRAINERS)
+    return report("AS0610", span, name=name, known=known, suggestion=_nearest(name, TRAINERS))
+
+
+def check_settings(algorithm: str, given: Mapping[str, Given]) -> tuple[dict[str, Scalar], list[Diagnostic]]:
+    """Validate the settings of a ``train`` block.
+
+    Returns every key of the algorithm with its value (the default where none or a wrong one was given) and
+    the diagnostics. ``algorithm`` is in :data:`TRAINERS`.
+    """
+    schema = TRAINERS[algorithm]
+    values = schema.defaults()
+    found: list[Diagnostic] = []
+    for name, entry in given.items():
+        setting = schema.setting(name)
+        if setting is None:
+            if name in schema.elsewhere:
+                found.append(report("AS0612", entry.key_span, name=name, place=schema.elsewhere[name]))
+            else:
+                nearest = _nearest(name, [s.name for s in schema.settings])
+                found.append(report("AS0611", entry.key_span, name=name, algorithm=algorithm, suggestion=nearest))
+            continue
+        value = _convert(setting, entry)
+        where = entry.value_span or entry.key_span
+        if value is None:
+            nearest = _nearest(str(entry.value), setting.choices) if setting.kind == "choice" else None
+            shown = _show(entry)
+            found.append(
+                report("AS0613", where, name=name, value=shown, domain=setting.domain(), suggestion=nearest)
+            )
+        elif not _within(setting, value):
+            found.append(report("AS0614", where, name=name, value=_show(entry), domain=setting.domain()))
+        else:
+            values[name] = value
+    return values, found
+
+
+def _convert(setting: Setting, entry: Given) -> Scalar | None:
+    value = entry.value
+    if setting.kind == "bool":
+        return value if isinstance(value, bool) else None
+    if setting.kind == "choice":
+        return value if isinstance(value, str) and value in setting.choices else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if value != value or value in (float("inf"), float("-inf")):
+        return None
+    if entry.is_duration != (setting.kind == "duration"):
+        return None
+    if setting.kind == "int":
+        return int(value) if value == int(value) else None
+    return float(value)
+
+
+def _within(setting: Setting, value: Scalar) -> bool:
+    if isinstance(value, str) or setting.kind == "bool":
+        return True
+    if setting.low is not None and (value < setting.low or (setting.low_open and value == setting.low)):
+        return False
+    return setting.high is None or value <= setting.high
+
+
+def _show(entry: Given) -> str:
+    if isinstance(entry.value, bool):
+        return "true" if entry.value else "false"
+    return f"{entry.value}s" if entry.is_duration else str(entry.value)
+
+
+def _nearest(word: str, valid: Mapping[str, object] | list[str] | tuple[str, ...]) -> str | None:
+    from difflib import get_close_matches  # only where something is wrong
+
+    matches = get_close_matches(word, list(valid), n=1)
+    return matches[0] if matches else None
