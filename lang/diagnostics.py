@@ -64,7 +64,7 @@ class Diagnostic:
 class AgentcError(Exception):
     """Carries diagnostics out of an API call; the command line shows them, it never shows a traceback."""
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]):
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n".join(_line(d) for d in self.diagnostics))
 

@@ -1,0 +1,1 @@
+"""One backend for each artifact: what it accepts and what it emits."""

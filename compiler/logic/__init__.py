@@ -1,0 +1,1 @@
+"""Formulas, traces and the reference semantics."""
