@@ -54,7 +54,8 @@ _ROWS = (
     # ---------------------------------------------------------------- AS09 environments, running, command line
     Entry("AS0950", "unknown-code", _E, "no diagnostic is called `{query}`", "`agentc explain` alone lists them all"),
     Entry(
-        "AS0940", "unsupported-space", _E, "a learner cannot use the {role} space `{space}`", "wrap the environment: {mend}"
+        "AS0940", "unsupported-space", _E, "a learner cannot use the {role} space `{space}`",
+        "wrap the environment: {mend}",
     ),
     Entry(
         "AS0941", "not-finite", _E, "the {array} of environment {env} is `{value}` at step {step}",
