@@ -1,0 +1,113 @@
+"""Distributions over actions: masked categorical and diagonal Gaussian.
+
+Everything about a masked categorical is about the *masked* distribution: the softmax over the legal
+actions. Illegal actions have probability exactly 0 and log-probability ``-inf``; a row with a single legal
+action has log-probability and entropy exactly 0 and passes exactly no gradient.
+
+Sampling takes its noise as an argument, so that all randomness of a run comes from one generator.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Distribution(Protocol):
+    """A batch of distributions, one per row."""
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Log-probability (or log-density) of each row's action, ``(batch,)``."""
+        ...
+
+    def entropy(self) -> Tensor:
+        """Entropy in nats, ``(batch,)``."""
+        ...
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """One action per row, made from noise as :func:`noise_shape` describes it."""
+        ...
+
+    def mode(self) -> Tensor:
+        """The likeliest action of each row; the first of equals."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Categorical:
+    """A choice among ``n`` actions; ``log_probs`` ``(batch, n)`` are normalised, ``-inf`` where illegal."""
+
+    log_probs: Tensor
+
+    @staticmethod
+    def of(logits: Tensor, mask: Tensor | None = None) -> Categorical:
+        """From unnormalised ``logits`` ``(batch, n)`` and the legal actions, bool of that shape.
+
+        Every row of ``mask`` has a legal action.
+        """
+        if mask is not None:
+            logits = logits.masked_fill(~mask, -math.inf)
+        return Categorical(torch.log_softmax(logits, dim=-1))
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Of int64 actions ``(batch,)``."""
+        return self.log_probs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        """Minus the sum of ``p log p`` over the legal actions."""
+        return -(self.log_probs.exp() * self._finite()).sum(-1)
+
+    def kl(self, other: Categorical) -> Tensor:
+        """Kullback-Leibler divergence from ``other`` to this, ``(batch,)``; both with the same mask."""
+        return (self.log_probs.exp() * (self._finite() - other._finite())).sum(-1)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Invert the cumulative distribution at ``noise``: float32 in ``[0, 1)``, ``(batch,)``."""
+        # In float64 the product stays below the total, as 1 - noise is at least 2**-24.
+        cumulative = self.log_probs.double().exp().cumsum(-1)
+        threshold = noise.double().unsqueeze(-1) * cumulative[:, -1:]
+        return (cumulative <= threshold).sum(-1)
+
+    def mode(self) -> Tensor:
+        """The likeliest legal action."""
+        return self.log_probs.argmax(-1)
+
+    def _finite(self) -> Tensor:
+        # 0 * -inf would be NaN, in the value and in the gradient.
+        return self.log_probs.masked_fill(self.log_probs == -math.inf, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DiagonalGaussian:
+    """Independent normals; ``mean`` ``(batch, d)`` and ``log_std`` ``(d,)`` or ``(batch, d)``."""
+
+    mean: Tensor
+    log_std: Tensor
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Log-density of float actions ``(batch, d)``."""
+        scaled = (actions - self.mean) * torch.exp(-self.log_std)
+        return (-0.5 * scaled.square() - self.log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
+
+    def entropy(self) -> Tensor:
+        """The differential entropy; the same in every row where ``log_std`` is."""
+        per_action = (self.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)
+        return per_action.expand(self.mean.shape[0])
+
+    def kl(self, other: DiagonalGaussian) -> Tensor:
+        """Kullback-Leibler divergence from ``other`` to this, ``(batch,)``."""
+        ratio = torch.exp(2 * (self.log_std - other.log_std))
+        distance = ((self.mean - other.mean) * torch.exp(-other.log_std)).square()
+        return (other.log_std - self.log_std + 0.5 * (ratio + distance - 1)).sum(-1)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Shift and scale ``noise``: standard normal, ``(batch, d)``."""
+        return self.mean + torch.exp(self.log_std) * noise
+
+    def mode(self) -> Tensor:
+        """The mean."""
+        return self.mean
