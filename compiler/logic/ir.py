@@ -123,11 +123,15 @@ _table: WeakValueDictionary[tuple[object, ...], Node] = WeakValueDictionary()
 _ids = itertools.count()
 
 
-def _make(cls: type[Node], op: str, args: tuple[Node, ...], interval: Interval | None, value: Value) -> Node:
-    # 1 == 1.0 == True in Python; constants of different type are different nodes
-    key: tuple[object, ...] = (cls, op, args, interval, type(value), value)
+def _distinct(value: Value) -> object:
+    """A key in which 1, 1.0 and True differ, and 0.0 and -0.0, which Python holds equal."""
     if isinstance(value, tuple):
-        key = (*key, tuple(map(type, value)))
+        return tuple(map(_distinct, value))
+    return (type(value), repr(value)) if isinstance(value, float) else (type(value), value)
+
+
+def _make(cls: type[Node], op: str, args: tuple[Node, ...], interval: Interval | None, value: Value) -> Node:
+    key = (cls, op, args, interval, _distinct(value))
     node = _table.get(key)
     if node is None:
         node = cls.__new__(cls)
@@ -151,6 +155,8 @@ def formula(op: str, args: Iterable[Node] = (), interval: Interval | None = None
         if interval is None:
             interval = (1, 1) if op in ("X", "WX", "Y", "WY") else ALWAYS
         lo, hi = interval
+        if type(lo) is not int or (hi is not None and type(hi) is not int):
+            raise ValueError(f"the interval {interval} is not of whole numbers of steps")
         if lo < 0 or (hi is not None and hi < lo):
             raise ValueError(f"the interval {interval} is not 0 <= a <= b")
         if op in ("X", "WX", "Y", "WY") and lo != hi:
@@ -329,6 +335,18 @@ def show(root: Node) -> str:
 # ---------------------------------------------------------------- data
 
 
+def _as_lists(value: Value) -> object:
+    return [_as_lists(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _as_tuples(value: object) -> Value:
+    if isinstance(value, list):
+        return tuple(map(_as_tuples, value))
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise ValueError(f"{value!r} is not a value")
+    return value
+
+
 def to_data(*roots: Node) -> dict[str, object]:
     """The DAG as plain data for JSON: ``nodes`` in postorder, ``roots`` as indices into it."""
     index: dict[Node, int] = {}
@@ -340,7 +358,7 @@ def to_data(*roots: Node) -> dict[str, object]:
         if node.interval is not None:
             row["interval"] = list(node.interval)
         if node.value is not None:
-            row["value"] = list(node.value) if isinstance(node.value, tuple) else node.value
+            row["value"] = _as_lists(node.value)
         index[node] = len(nodes)
         nodes.append(row)
     return {"nodes": nodes, "roots": [index[r] for r in roots]}
@@ -356,12 +374,12 @@ def from_data(data: dict[str, object]) -> tuple[Node, ...]:
                 raise ValueError("an argument refers to a later node")
             args = tuple(made[i] for i in indices)
             interval = tuple(row["interval"]) if "interval" in row else None
-            value = row.get("value")
-            value = tuple(value) if isinstance(value, list) else value
             if row["kind"] == "formula":
+                if any(isinstance(a, Formula) == (row["op"] == "atom") for a in args):
+                    raise ValueError(f"an argument of {row['op']!r} is of the wrong kind")
                 made.append(formula(row["op"], args, interval))
             else:
-                made.append(term(row["op"], args, value, interval))
+                made.append(term(row["op"], args, _as_tuples(row.get("value")), interval))
         return tuple(made[i] for i in data["roots"])  # type: ignore[attr-defined]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"not a formula: {error}") from error

@@ -24,16 +24,22 @@ def evaluate(f: Formula, trace: Trace, t: int = 0) -> bool:
 
 def robustness(f: Formula, trace: Trace, t: int = 0) -> float:
     """How robustly ``f`` holds at step ``t``: positive implies true, negative false, zero decides nothing."""
-    return float(_tables(f, trace, -INF, INF, lambda x: -x, _margin)[f][t])
+    counts = any(node.op in ("count", "sum") for node in postorder(f))
+    truth = _tables(f, trace, False, True, lambda x: not x, _holds) if counts else None
+    return float(_tables(f, trace, -INF, INF, lambda x: -x, _margin, truth)[f][t])
 
 
 # ---------------------------------------------------------------- formulas
 
 
 def _tables(
-    root: Formula, trace: Trace, bottom: Any, top: Any, neg: Callable[[Any], Any], atom: Callable[[Term, Any], Any]
+    root: Formula, trace: Trace, bottom: Any, top: Any, neg: Callable[[Any], Any], atom: Callable[[Term, Any], Any],
+    truth: dict[Node, list[Any]] | None = None,
 ) -> dict[Node, list[Any]]:
-    """Tables of all nodes below ``root``: Boolean and quantitative meaning are min and max over the same sets."""
+    """Tables of all nodes below ``root``: Boolean and quantitative meaning are min and max over the same sets.
+
+    ``truth`` has the Boolean tables, by which aggregates count, where they are not the ones that are made.
+    """
     steps, end = range(len(trace)), trace.last
     table: dict[Node, list[Any]] = {}
 
@@ -53,7 +59,7 @@ def _tables(
 
     for node in postorder(root):
         if isinstance(node, Term):
-            table[node] = _term_table(node, trace, table)
+            table[node] = _term_table(node, trace, table, table if truth is None else truth)
             continue
         x = [table[a] for a in node.args]
         i = node.interval or (0, None)
@@ -112,7 +118,9 @@ def _tables(
 # ---------------------------------------------------------------- terms
 
 
-def _term_table(node: Term, trace: Trace, table: dict[Node, list[Any]]) -> list[Any]:
+def _term_table(
+    node: Term, trace: Trace, table: dict[Node, list[Any]], truth: dict[Node, list[Any]]
+) -> list[Any]:
     """Values of a term at every step; None where it has none."""
     steps, x = range(len(trace)), [table[a] for a in node.args]
     match node.op:
@@ -125,9 +133,10 @@ def _term_table(node: Term, trace: Trace, table: dict[Node, list[Any]]) -> list[
         case "count" | "sum":
             a, b = node.interval or (0, None)
             past = [range(0 if b is None else max(0, t - b), t - a + 1) for t in steps]
+            held = truth[node.args[-1]]
             if node.op == "count":
-                return [sum(1 for s in past[t] if x[0][s] > 0) for t in steps]
-            return [sum(x[0][s] for s in past[t] if x[1][s] > 0 and x[0][s] is not None) for t in steps]
+                return [sum(1 for s in past[t] if held[s]) for t in steps]
+            return [sum(x[0][s] for s in past[t] if held[s] and x[0][s] is not None) for t in steps]
         case "in_seen" | "occurs_in_seen":
             seen = [[v for v in x[1][: t + 1] if v is not None] for t in steps]
             return [None if x[0][t] is None else (node.op, x[0][t], seen[t]) for t in steps]
