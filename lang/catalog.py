@@ -41,6 +41,26 @@ _ROWS = (
     Entry("AS0614", "setting-range", _E, "`{name}` cannot be `{value}`", "it is {domain}"),
     # ---------------------------------------------------------------- AS07 backends and fragments
     # ---------------------------------------------------------------- AS08 bundles, checkpoints and traces
+    Entry("AS0801", "not-a-bundle", _E, "`{bundle}` is not a compiled agent", "`agentc compile` writes one"),
+    Entry("AS0802", "not-json", _E, "`{file}` is not JSON: {reason}", "compile again"),
+    Entry(
+        "AS0803",
+        "bundle-version",
+        _E,
+        "`{bundle}` has schema version {found}, this agentc reads {expected}",
+        "compile again with this version",
+    ),
+    Entry("AS0804", "artifact-missing", _E, "`{bundle}` lacks `{artifact}`", "compile again"),
+    Entry(
+        "AS0805",
+        "artifact-changed",
+        _E,
+        "`{artifact}` of `{bundle}` was changed after it was compiled: its digest is {found}, not {expected}",
+        "compile again; a bundle is not edited by hand",
+    ),
+    Entry("AS0806", "artifact-outside", _E, "`{bundle}` names an artifact outside itself: `{artifact}`"),
+    Entry("AS0807", "bundle-content", _E, "`{file}` is not what a bundle holds at {place}: {reason}", "compile again"),
+    Entry("AS0808", "bundle-unwritable", _E, "cannot write `{path}`: {reason}"),
     Entry("AS0840", "checkpoint-missing", _E, "no checkpoint in `{path}`", "`agentc train` writes one"),
     Entry(
         "AS0841", "checkpoint-damaged", _E, "the checkpoint `{path}` cannot be read: {reason}",
