@@ -72,6 +72,43 @@ _ROWS = (
     ),
     Entry("AS0843", "checkpoint-unwritable", _E, "cannot write `{path}`: {reason}"),
     # ---------------------------------------------------------------- AS09 environments, running, command line
+    Entry("AS0901", "unknown-engine", _E, "no environment engine is named `{name}`", "there is {known}"),
+    Entry(
+        "AS0902", "environment-not-installed", _E, "the engine `{engine}` needs `{package}`, which is not installed",
+        "pip install agentspec-compiler[{extra}]",
+    ),
+    Entry("AS0903", "unknown-environment-id", _E, "`{engine}` has no environment `{name}`", "`agentc envs` lists them"),
+    Entry("AS0904", "environment-argument", _E, "the engine `{engine}` takes no argument `{name}`", "it takes {known}"),
+    Entry(
+        "AS0905", "environment-argument-value", _E, "`{name}` of the engine `{engine}` cannot be `{value}`",
+        "it is {domain}",
+    ),
+    Entry("AS0906", "signal-not-offered", _E, "`{engine}` offers no signal `{name}`", "it offers {known}"),
+    Entry(
+        "AS0907", "signal-missing", _E, "the environment gave no value to the signal `{name}` at step {step}",
+        "the function that reads the signals returns every signal of the spec",
+    ),
+    Entry(
+        "AS0908", "signal-value", _E, "the signal `{name}` is `{value}` at step {step}",
+        "the spec declares it as {domain}",
+    ),
+    Entry(
+        "AS0909", "environment-mismatch", _E, "`{env}` is no environment of the engine `{engine}`",
+        "pass `signals=`, a function of environment and observation that returns the signals",
+    ),
+    Entry("AS0910", "environment-failed", _E, "the environment `{name}` could not be made: {reason}"),
+    Entry("AS0911", "no-environment", _E, "the agent `{name}` names no environment", "add `env name(...)` to it"),
+    Entry(
+        "AS0912", "worker-lost", _W, "worker {worker} died; its {count} episodes were lost and it was restarted",
+    ),
+    Entry(
+        "AS0913", "observation-not-flat", _E, "an observation of `{space}` cannot be made one vector",
+        "use observation mode `dict` or `none`",
+    ),
+    Entry(
+        "AS0914", "observation-key-taken", _E, "the observation of the environment already has a key `{name}`",
+        "use observation mode `flat` or `none`, or rename the key in a wrapper",
+    ),
     Entry("AS0950", "unknown-code", _E, "no diagnostic is called `{query}`", "`agentc explain` alone lists them all"),
     Entry(
         "AS0940", "unsupported-space", _E, "a learner cannot use the {role} space `{space}`",
