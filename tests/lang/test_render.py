@@ -4,7 +4,6 @@ import sys
 import unicodedata
 
 import pytest
-
 from agentc.lang.catalog import CATALOG
 from agentc.lang.diagnostics import Annotation, Diagnostic, Edit, Fix, Severity, report
 from agentc.lang.render import exit_code, render_json, render_sarif, render_text, summary
