@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from agentc.lang.diagnostics import Diagnostic
@@ -44,7 +44,7 @@ class Fence:
     line: int
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Expected:
     """A finding that a block announces."""
 
@@ -52,7 +52,7 @@ class Expected:
     line: int
     severity: str
     code: str
-    text: str | None = field(default=None, compare=False)
+    text: str | None = None
 
 
 def read(path: Path) -> list[Fence]:
