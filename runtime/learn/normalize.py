@@ -68,4 +68,5 @@ class RewardScale:
         self._returns = running
         self.moments.update(returns.reshape(-1, 1))
         deviation = np.sqrt(self.moments.variance[0] + 1e-8)
-        return np.clip(rewards / deviation, -10.0, 10.0).astype(np.float32)
+        scaled: NDArray[np.float32] = np.clip(rewards / deviation, -10.0, 10.0).astype(np.float32)
+        return scaled

@@ -83,11 +83,11 @@ def clipped_objective(log_ratio: Tensor, advantages: Tensor, clip_low: float, cl
 
 
 def value_loss(values: Tensor, targets: Tensor, old_values: Tensor, value_clip: float) -> Tensor:
-    """Half the squared error, per sample; with ``value_clip`` the worse of it and that of the clipped value."""
-    loss = 0.5 * (values - targets).square()
+    """The squared error, per sample; with ``value_clip`` the worse of it and that of the clipped value."""
+    loss = (values - targets).square()
     if value_clip > 0.0:
         near = old_values + (values - old_values).clamp(-value_clip, value_clip)
-        loss = torch.maximum(loss, 0.5 * (near - targets).square())
+        loss = torch.maximum(loss, (near - targets).square())
     return loss
 
 
@@ -230,10 +230,12 @@ class PPOLearner:
             count += batches
             if c.target_kl > 0.0 and moved / batches > c.target_kl:
                 break
-        means = sums / count
+        policy_loss, error, entropy, kl, clip_fraction, grad_norm = (sums / count).tolist()
         spread = float(targets.var())
         explained = 1.0 - float(advantages.var()) / spread if spread > 0.0 else 0.0
-        return UpdateStatistics(*(float(m) for m in means), explained, learning_rate, epochs)
+        return UpdateStatistics(
+            policy_loss, error, entropy, kl, clip_fraction, grad_norm, explained, learning_rate, epochs
+        )
 
     def _minibatch(
         self,
@@ -251,7 +253,7 @@ class PPOLearner:
         policy_loss = -clipped_objective(log_ratio, normalized(advantages), c.clip_low, c.clip_high).mean()
         error = value_loss(values, targets, old_values, c.value_clip).mean()
         entropy = policy.entropy().mean()
-        loss = policy_loss + (2.0 * c.value_coef) * error - c.entropy_coef * entropy
+        loss = policy_loss + c.value_coef * error - c.entropy_coef * entropy
         self.optimizer.gradient.zero_()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = float(self.optimizer.gradient.norm())

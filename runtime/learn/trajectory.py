@@ -113,8 +113,8 @@ class Recorder:
             if len(rows):
                 self._finals.append((t, rows, {k: a[rows] for k, a in final_observation.items()}))
 
-    def take(self, last_observation: Mapping[str, Array]) -> Trajectory:
-        """The trajectory written so far; its arrays are overwritten by the next one."""
+    def take(self, last_observation: Mapping[str, Array], steps: int) -> Trajectory:
+        """The trajectory of the first ``steps`` steps; its arrays are overwritten by the next one."""
         finals = Finals(
             np.concatenate([np.full(len(rows), t) for t, rows, _ in self._finals] or [np.zeros(0, np.int64)]),
             np.concatenate([rows for _, rows, _ in self._finals] or [np.zeros(0, np.int64)]),
@@ -125,12 +125,12 @@ class Recorder:
         )
         self._finals = []
         return Trajectory(
-            self._observations,
-            self._actions,
-            self._masks,
-            self._rewards,
-            self._terminated,
-            self._truncated,
+            {k: a[:steps] for k, a in self._observations.items()},
+            self._actions[:steps],
+            None if self._masks is None else self._masks[:steps],
+            self._rewards[:steps],
+            self._terminated[:steps],
+            self._truncated[:steps],
             finals,
             last_observation,
         )

@@ -82,7 +82,9 @@ class VectorEnv(Protocol):
         ...
 
     def step(self, actions: Array) -> StepBatch:
-        """Act: ``actions`` is int64 ``(N,)`` for ``Discrete``, float32 ``(N, *shape)`` for ``Box``."""
+        """Act: ``actions`` is int64 ``(N,)`` for ``Discrete``, counted from 0 whatever the space's ``start``;
+        float32 ``(N, *shape)`` within the bounds for ``Box``.
+        """
         ...
 
     def close(self) -> None:
@@ -94,8 +96,7 @@ class SyncVector:
     """A :class:`VectorEnv` that steps a list of ``gymnasium.Env`` one after the other in this process.
 
     An environment whose ``info`` carries ``action_mask`` (on reset and on every step) is a masked one.
-    Infos beyond that are not collected: they cost more than the environments do. Actions for a ``Box`` are
-    clipped to its bounds, as the policy's distribution does not know them.
+    Infos beyond that are not collected: they cost more than the environments do.
     """
 
     def __init__(self, env_fns: Sequence[Callable[[], gymnasium.Env[Any, Any]]]) -> None:
@@ -140,9 +141,7 @@ class SyncVector:
         if self._discrete:
             chosen: Any = (actions + self._first_action).tolist() if self._first_action else actions.tolist()
         else:
-            box = self.action_space
-            assert isinstance(box, spaces.Box)
-            chosen = np.clip(actions, box.low, box.high)
+            chosen = actions
         plain = isinstance(observation, np.ndarray)
         ended: list[int] = []
         for i, env in enumerate(self._envs):

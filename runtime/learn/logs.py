@@ -1,0 +1,84 @@
+"""Logs of a run: JSON lines and TensorBoard scalars.
+
+``metrics.jsonl`` has one object per update with sorted keys. Two runs with the same seed write the same
+lines, but for the field ``wall``, which alone holds what the clock said. A resumed run drops the lines
+after its checkpoint and goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
+from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+from tensorboard.summary.writer.event_file_writer import EventFileWriter  # type: ignore[import-untyped]
+
+FILE_NAME = "metrics.jsonl"
+
+
+class Logs:
+    """Writes both; use as a context manager."""
+
+    def __init__(self, folder: Path, after: int | None = None) -> None:
+        """Begin anew in ``folder``, or go on after ``after`` steps."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / FILE_NAME
+        kept = [] if after is None else [line for line, steps in _lines(path) if steps <= after]
+        self._file = open(path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115 - closed by close()
+        self._file.writelines(kept)
+        board = folder / "tensorboard"
+        if after is None and board.is_dir():
+            for old in board.glob("events.out.tfevents.*"):
+                old.unlink()
+        self._board = EventFileWriter(str(board))
+
+    def write(self, metrics: Mapping[str, Any], wall: Mapping[str, float], time: float) -> None:
+        """One update: ``metrics`` has ``steps``; nested mappings become ``a/b`` in TensorBoard.
+
+        ``time`` is seconds since the epoch, as TensorBoard wants it.
+        """
+        self._file.write(json.dumps({**metrics, "wall": wall}, sort_keys=True) + "\n")
+        self._file.flush()
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in _scalars({**metrics, "wall": wall})]
+        self._board.add_event(Event(step=metrics["steps"], wall_time=time, summary=Summary(value=values)))
+
+    def close(self) -> None:
+        """Flush and close."""
+        self._file.close()
+        self._board.close()
+
+    def __enter__(self) -> Logs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a run's ``metrics.jsonl`` as objects; a torn last line is left out."""
+    return [json.loads(line) for line, _ in _lines(folder / FILE_NAME)]
+
+
+def _lines(path: Path) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                found.append((line.rstrip("\n") + "\n", int(json.loads(line)["steps"])))
+            except (ValueError, KeyError, TypeError, RecursionError):
+                break  # torn by a kill: nothing after it can be trusted
+    return found
+
+
+def _scalars(metrics: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    scalars: list[tuple[str, float]] = []
+    for key, value in sorted(metrics.items()):
+        if isinstance(value, Mapping):
+            scalars += _scalars(value, f"{prefix}{key}/")
+        elif isinstance(value, int | float):
+            scalars.append((f"{prefix}{key}", float(value)))
+    return scalars

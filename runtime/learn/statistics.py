@@ -1,0 +1,52 @@
+"""What a run tells about its recent episodes: return, length, satisfaction, violation."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from agentc.runtime.learn.vector import Array
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeStatistics:
+    """Means over the last episodes (100, or as many as there were); None before the first ended.
+
+    ``satisfied`` and ``violated`` are rates per formula, by its name in the spec.
+    """
+
+    episodes: int
+    mean_return: float | None = None
+    mean_length: float | None = None
+    satisfied: Mapping[str, float] = field(default_factory=dict)
+    violated: Mapping[str, float] = field(default_factory=dict)
+
+
+class EpisodeWindow:
+    """Collects the ``info`` of environment steps on which episodes ended."""
+
+    def __init__(self, size: int = 100) -> None:
+        self.episodes = 0
+        self._size = size
+        self._columns: dict[str, deque[float]] = {}
+
+    def add(self, ended: NDArray[np.bool_], info: Mapping[str, Array]) -> None:
+        """Take in the rows of ``info`` where an episode ended."""
+        rows = np.flatnonzero(ended)
+        self.episodes += len(rows)
+        for key, array in info.items():
+            self._columns.setdefault(key, deque(maxlen=self._size)).extend(array[rows].tolist())
+
+    def statistics(self) -> EpisodeStatistics:
+        """The means as they are now."""
+        means = {key: float(np.mean(list(column))) for key, column in self._columns.items() if column}
+        return EpisodeStatistics(
+            self.episodes,
+            means.get("return"),
+            means.get("length"),
+            {k.removeprefix("satisfied/"): v for k, v in means.items() if k.startswith("satisfied/")},
+            {k.removeprefix("violated/"): v for k, v in means.items() if k.startswith("violated/")},
+        )
