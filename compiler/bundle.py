@@ -49,7 +49,7 @@ class MissingModel(BaseModel):
     """A construct of the spec whose backend is not built yet."""
 
     model_config = ConfigDict(extra="forbid")
-    construct: str
+    what: str
     name: str
     backend: str
 
@@ -127,7 +127,7 @@ def write_bundle(
         agent=agent.name,
         sources=[DigestModel(path=name, sha256=digest(files[name])) for name in sorted(named)],
         artifacts=[DigestModel(path=name, sha256=digest(files[name])) for name in sorted(files)],
-        missing=[MissingModel(construct=o.construct, name=o.name, backend=o.backend) for o in agent.outlines],
+        missing=[MissingModel(what=o.construct, name=o.name, backend=o.backend) for o in agent.outlines],
     )
     files[MANIFEST] = canonical_json(manifest.model_dump())
     place = bundle_path(out, agent.name)
@@ -171,7 +171,7 @@ def read_bundle(path: Path) -> Bundle:
     content is not what the schema says.
     """
 
-    def fail(code: str, **values: object) -> AgentcError:
+    def fail(code: str, **values: Any) -> AgentcError:
         return AgentcError([report(code, None, bundle=str(path), **values)])
 
     try:

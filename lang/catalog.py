@@ -40,6 +40,13 @@ _ROWS = (
     Entry("AS0613", "setting-type", _E, "`{name}` cannot be `{value}`", "it is {domain}"),
     Entry("AS0614", "setting-range", _E, "`{name}` cannot be `{value}`", "it is {domain}"),
     # ---------------------------------------------------------------- AS07 backends and fragments
+    Entry(
+        "AS0790",
+        "command-pending",
+        _N,
+        "`agentc {command}` is not built yet: it waits for the {backend} backend",
+        "`agentc check` and `agentc compile` take the whole language today",
+    ),
     # ---------------------------------------------------------------- AS08 bundles, checkpoints and traces
     Entry("AS0801", "not-a-bundle", _E, "`{bundle}` is not a compiled agent", "`agentc compile` writes one"),
     Entry("AS0802", "not-json", _E, "`{file}` is not JSON: {reason}", "compile again"),
@@ -72,6 +79,17 @@ _ROWS = (
     ),
     Entry("AS0843", "checkpoint-unwritable", _E, "cannot write `{path}`: {reason}"),
     # ---------------------------------------------------------------- AS09 environments, running, command line
+    Entry(
+        "AS0910", "no-specs", _E, "there is no .agentspec file in `{folder}`", "name a file, or start one: `agentc new`"
+    ),
+    Entry("AS0911", "bad-parameter", _E, "`-p {value}` sets nothing", "write `-p name=value`"),
+    Entry(
+        "AS0999",
+        "internal-error",
+        _E,
+        "agentc failed: {error}",
+        "this is a bug in agentc; the traceback is in `{file}`",
+    ),
     Entry("AS0901", "unknown-engine", _E, "no environment engine is named `{name}`", "there is {known}"),
     Entry(
         "AS0902", "environment-not-installed", _E, "the engine `{engine}` needs `{package}`, which is not installed",

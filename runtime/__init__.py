@@ -1,0 +1,1 @@
+"""What happens: the command line, environments under monitors, learners, evaluation and reports."""
