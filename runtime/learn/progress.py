@@ -1,0 +1,95 @@
+"""How a run is doing, live: a bar with the time left, speed, return, satisfaction and violation rates.
+
+On a terminal one line that is redrawn at every update; elsewhere (a pipe, a log of CI) a plain line every
+few seconds and one at the end. It is a callback of :func:`agentc.runtime.learn.train.train`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from agentc.runtime.learn.train import Finish, Update
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class TrainingProgress:
+    """Shows updates; use as a context manager around the run, and pass it as a callback."""
+
+    def __init__(
+        self,
+        title: str,
+        console: Console | None = None,
+        resume_hint: str = "",
+        interval: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``resume_hint`` is the command that goes on with an interrupted run; ``interval`` is in seconds."""
+        self._title = title
+        self._console = console or Console(stderr=True)
+        self._hint = resume_hint
+        self._interval = interval
+        self._clock = clock
+        self._shown: float | None = None
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[figures]}", markup=False),
+                console=self._console,
+            )
+
+    def __enter__(self) -> TrainingProgress:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, update: Update) -> None:
+        """Show one update."""
+        if self._bar is not None:
+            self._redraw(self._bar, update)
+        else:
+            self._write(update)
+        if update.finish is not None and update.finish is not Finish.COMPLETE:
+            self._say(f"{self._title}: {update.finish.value}" + (f": {self._hint}" if self._hint else ""))
+
+    def _redraw(self, bar: Progress, update: Update) -> None:
+        if self._task is None:
+            begun = update.steps - round(update.seconds * update.steps_per_second)
+            self._task = bar.add_task(self._title, total=update.total_steps, completed=max(0, begun), figures="")
+        completed = min(update.steps, update.total_steps)
+        bar.update(self._task, completed=completed, figures=figures(update))
+
+    def _write(self, update: Update) -> None:
+        now = self._clock()
+        if update.finish is None and self._shown is not None and now - self._shown < self._interval:
+            return
+        self._shown = now
+        share = min(1.0, update.steps / update.total_steps)
+        left = max(0, update.total_steps - update.steps) / max(update.steps_per_second, 1e-9)
+        times = f"{update.seconds:.0f} s, {left:.0f} s left"
+        self._say(f"{self._title}: {share:4.0%} of {update.total_steps:,} steps, {times}, {figures(update)}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+def figures(update: Update) -> str:
+    """Speed and what the last episodes were like, in one line."""
+    said = [f"{update.steps_per_second:,.0f} steps/s"]
+    episodes = update.episodes
+    if episodes.mean_return is not None:
+        said.append(f"return {episodes.mean_return:.3g}")
+    said += [f"{name} {rate:.0%}" for name, rate in episodes.satisfied.items()]
+    said += [f"{name} violated {rate:.0%}" for name, rate in episodes.violated.items()]
+    return "  ".join(said)
