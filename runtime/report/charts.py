@@ -47,7 +47,9 @@ def _label(value: float) -> str:
     return f"{value:.6g}"
 
 
-def line_chart(series: Sequence[Series], *, x_label: str, y_label: str, bounds: tuple[float, float] | None = None) -> str:
+def line_chart(
+    series: Sequence[Series], *, x_label: str, y_label: str, bounds: tuple[float, float] | None = None
+) -> str:
     """The chart of some curves as an ``<svg>`` element with a text for screen readers.
 
     ``bounds`` fixes the vertical axis (rates are drawn over ``(0, 1)``). Without a point the chart says so.
@@ -61,7 +63,8 @@ def line_chart(series: Sequence[Series], *, x_label: str, y_label: str, bounds: 
         f'aria-label="{escape(y_label)} against {escape(x_label)}">'
     )
     if not points:
-        return f'{head}<text x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}" class="axis" text-anchor="middle">no data</text></svg>'
+        middle = f'x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}"'
+        return f'{head}<text {middle} class="axis" text-anchor="middle">no data</text></svg>'
     xs = nice_ticks(min(x for x, _ in points), max(x for x, _ in points))
     y_lo, y_hi = bounds or (min(y for _, y in points), max(y for _, y in points))
     ys = nice_ticks(y_lo, y_hi, 4)
@@ -80,7 +83,8 @@ def line_chart(series: Sequence[Series], *, x_label: str, y_label: str, bounds: 
         parts.append(f'<text x="{LEFT - 7}" y="{py + 4:.1f}" class="axis" text-anchor="end">{_label(y)}</text>')
     for x in xs:
         px, _ = at(x, y0)
-        parts.append(f'<text x="{px:.1f}" y="{HEIGHT - BOTTOM + 17}" class="axis" text-anchor="middle">{_label(x)}</text>')
+        place = f'x="{px:.1f}" y="{HEIGHT - BOTTOM + 17}"'
+        parts.append(f'<text {place} class="axis" text-anchor="middle">{_label(x)}</text>')
     parts.append(
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2:g}" y="{HEIGHT - 5}" class="axis" text-anchor="middle">'
         f"{escape(x_label)}</text>"
