@@ -1,0 +1,1 @@
+"""Environments: the registry of engines and their bindings."""
