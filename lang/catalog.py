@@ -110,6 +110,26 @@ _ROWS = (
     Entry("AS0413", "mixed-bounds", _E, "one bound counts turns and the other does not", "count both in turns"),
     Entry("AS0414", "unit-of-setting", _E, "this is in {found}; {wanted} is needed here"),
     # ---------------------------------------------------------------- AS05 formulas and roles
+    Entry(
+        "AS0520", "unsatisfiable", _E, "no trace satisfies `{name}`",
+        "`{part}` cannot hold; the allowed values of its signals rule it out",
+    ),
+    Entry("AS0521", "valid", _W, "every trace satisfies `{name}`", "it says nothing; remove it or make it stronger"),
+    Entry(
+        "AS0522", "safe-not-violable", _E, "no prefix of a trace can violate `{name}`",
+        "make it a `task`, which is judged on the whole trace",
+    ),
+    Entry(
+        "AS0523", "vacuous-part", _W, "`{part}` does not matter in `{name}`",
+        "`{name}` means the same with anything in its place; remove it",
+    ),
+    Entry("AS0524", "conflict", _E, "no trace satisfies {names} together", "weaken or remove one of them"),
+    Entry("AS0525", "atom-never", _W, "`{atom}` never holds for the values that its signals can have"),
+    Entry("AS0526", "atom-always", _W, "`{atom}` always holds for the values that its signals can have"),
+    Entry(
+        "AS0527", "sanity-over-budget", _N, "`{name}` was not checked for {what}: its automaton takes more than {limit}",
+        "`agentc compile` has a larger budget",
+    ),
     Entry("AS0580", "unguarded-previous", _W, "`{name}` has no value at the first step, so this is false there",
           "say what holds at the first step: `first | (...)`"),
     Entry("AS0581", "mixed-chain", _W, "without parentheses this reads `{reading}`", "write the parentheses"),
@@ -120,6 +140,29 @@ _ROWS = (
     Entry("AS0613", "setting-type", _E, "`{name}` cannot be `{value}`", "it is {domain}"),
     Entry("AS0614", "setting-range", _E, "`{name}` cannot be `{value}`", "it is {domain}"),
     # ---------------------------------------------------------------- AS07 backends and fragments
+    Entry("AS0701", "outside-fragment", _E, "the {backend} backend does not do `{operator}`", "{able}"),
+    Entry(
+        "AS0702", "over-budget", _E, "the automaton of `{formula}` takes more than {limit}",
+        "it is `{part}` that grows; a smaller interval, a weaker formula or a larger budget may help",
+    ),
+    Entry(
+        "AS0703", "finality-by-parts", _N, "`{formula}` is watched as {parts} parts: together they take more than {limit}",
+        "each verdict is right; one that is final may be called final late",
+    ),
+    Entry(
+        "AS0704", "aggregate-letter", _N, "`{atom}` is taken as free: what it can be is not derived from the past",
+        "a verdict over it is final only if it is so for any value",
+    ),
+    Entry("AS0705", "hoa-damaged", _E, "line {line} of the automaton cannot be read: {reason}", "{mend}"),
+    Entry(
+        "AS0706", "alphabet-mismatch", _E, "the automata read different propositions: `{ours}` and `{theirs}`",
+        "name the same propositions in both",
+    ),
+    Entry("AS0707", "reward-term", _E, "the reward machine has no payment for `{term}` yet", "{mend}"),
+    Entry(
+        "AS0708", "outside-domain", _E, "environment {env} shows values that the declared types rule out: {values}",
+        "widen the declared range, or mend the environment",
+    ),
     Entry(
         "AS0790",
         "command-pending",
