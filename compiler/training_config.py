@@ -136,7 +136,11 @@ def check_settings(algorithm: str, given: Mapping[str, Given]) -> tuple[dict[str
     Returns every key of the algorithm with its value (the default where none or a wrong one was given) and
     the diagnostics. ``algorithm`` is in :data:`TRAINERS`.
     """
-    schema = TRAINERS[algorithm]
+    return check_against(TRAINERS[algorithm], given)
+
+
+def check_against(schema: TrainerSchema, given: Mapping[str, Given]) -> tuple[dict[str, Scalar], list[Diagnostic]]:
+    """Validate settings against a schema, as :func:`check_settings` does for an algorithm."""
     values = schema.defaults()
     found: list[Diagnostic] = []
     for name, entry in given.items():
@@ -146,16 +150,15 @@ def check_settings(algorithm: str, given: Mapping[str, Given]) -> tuple[dict[str
                 found.append(report("AS0612", entry.key_span, name=name, place=schema.elsewhere[name]))
             else:
                 nearest = _nearest(name, [s.name for s in schema.settings])
-                found.append(report("AS0611", entry.key_span, name=name, algorithm=algorithm, suggestion=nearest))
+                owner = schema.algorithm
+                found.append(report("AS0611", entry.key_span, name=name, algorithm=owner, suggestion=nearest))
             continue
         value = _convert(setting, entry)
         where = entry.value_span or entry.key_span
         if value is None:
             nearest = _nearest(str(entry.value), setting.choices) if setting.kind == "choice" else None
             shown = _show(entry)
-            found.append(
-                report("AS0613", where, name=name, value=shown, domain=setting.domain(), suggestion=nearest)
-            )
+            found.append(report("AS0613", where, name=name, value=shown, domain=setting.domain(), suggestion=nearest))
         elif not _within(setting, value):
             found.append(report("AS0614", where, name=name, value=_show(entry), domain=setting.domain()))
         else:

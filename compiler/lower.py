@@ -1,0 +1,287 @@
+"""Lowering: from the checked tree to the IR, once, for every backend.
+
+An elaborated expression has the IR's own vocabulary, so its lowering is one fold, with a memo: what was one
+object in the tree (a proposition used twice) is visited once. Everything is iterative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from agentc.compiler import agent as target
+from agentc.compiler.agent import Literalish
+from agentc.compiler.logic.ir import Formula, Node, Term, formula, prop, show, signals, term
+from agentc.compiler.planned import ALGORITHMS, BACKENDS
+from agentc.compiler.training_config import TRAINERS, Given, check_against
+from agentc.compiler.verify_config import METHODS
+from agentc.lang import checked
+from agentc.lang.typed import Typed
+
+_FORMULAS = frozenset(
+    ("true", "false", "first", "last", "atom", "not", "and", "or", "implies", "xor", "iff")
+    + ("F", "G", "X", "WX", "U", "R", "W", "M", "O", "H", "Y", "WY", "S", "T")
+)
+
+
+class Lowering:
+    """The fold from elaborated expressions to nodes.
+
+    ``opaque`` names the propositions that stay Boolean signals of their own names, as the examples want it.
+    """
+
+    def __init__(self, opaque: Collection[str] = ()) -> None:
+        self._opaque = frozenset(opaque)
+        self._made: dict[Typed, Node] = {}
+
+    def node(self, root: Typed) -> Node:
+        """The node of an expression."""
+        made = self._made
+        stack = [root]
+        while stack:
+            at = stack[-1]
+            if at in made:
+                stack.pop()
+                continue
+            if at.proposition is not None and at.proposition in self._opaque:
+                made[at] = prop(at.proposition)
+                stack.pop()
+                continue
+            open_ = [a for a in at.args if a not in made]
+            if open_:
+                stack.extend(reversed(open_))
+                continue
+            args = [made[a] for a in at.args]
+            if at.op in _FORMULAS:
+                made[at] = formula(at.op, args, at.interval)
+            else:
+                made[at] = term(at.op, args, at.value, at.interval)
+            stack.pop()
+        return made[root]
+
+    def formula(self, root: Typed) -> Formula:
+        """The formula of an expression that is one."""
+        node = self.node(root)
+        assert isinstance(node, Formula), f"{root.op} is no formula"
+        return node
+
+    def term(self, root: Typed) -> Term:
+        """The term of an expression that is one."""
+        node = self.node(root)
+        assert isinstance(node, Term), f"{root.op} is no term"
+        return node
+
+
+def lower(spec: checked.CheckedSpec) -> tuple[target.AgentIR, ...]:
+    """The agents of a checked file. The file must be free of errors."""
+    return tuple(lower_agent(agent) for agent in spec.agents)
+
+
+def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
+    """The meaning of one checked agent."""
+    fold = Lowering()
+    environment = None
+    outlines = [_outline(o, fold) for o in agent.outlines]
+    if agent.environment is not None:
+        environment = _environment(agent.environment, fold)
+        if agent.environment.system is not None:
+            outlines.insert(0, _outline(agent.environment.system, fold))
+    return target.AgentIR(
+        name=agent.name,
+        doc=agent.doc,
+        environment=environment,
+        signals=tuple(_signal(s, fold) for s in agent.signals),
+        propositions=tuple(
+            target.PropositionIR(p.name, fold.formula(p.typed), p.source) for p in agent.propositions
+        ),
+        formulas=tuple(
+            target.FormulaIR(f.name, f.role, fold.formula(f.typed), f.source, f.reading, f.each, f.span)
+            for f in agent.formulas
+        ),
+        reward=None if agent.reward is None else _reward(agent.reward, agent.machines, fold),
+        train=None if agent.train is None else _train(agent.train),
+        expects=tuple(
+            target.ExpectIR(e.kind, e.op, e.threshold, e.subject, e.confidence, e.source) for e in agent.expects
+        ),
+        verifies=tuple(_verify(v, fold) for v in agent.verifies),
+        examples=tuple(_example(e, agent) for e in agent.examples),
+        outlines=tuple(outlines),
+        parameters=dict(agent.parameters),
+    )
+
+
+def _signal(signal: checked.CheckedSignal, fold: Lowering) -> target.SignalIR:
+    type_ = signal.type
+    return target.SignalIR(
+        name=signal.name,
+        kind=type_.kind,  # type: ignore[arg-type]  # the checker lets no other kind be a signal's
+        members=type_.members,
+        lo=type_.lo,
+        hi=type_.hi,
+        size=type_.size,
+        unit=signal.unit,
+        definition=None if signal.definition is None else fold.node(signal.definition),  # type: ignore[arg-type]
+        extern=signal.extern,
+        doc=signal.doc,
+    )
+
+
+def _environment(environment: checked.CheckedEnvironment, fold: Lowering) -> target.EnvironmentIR:
+    arguments = _content(environment.arguments, fold)
+    assert isinstance(arguments, Mapping)
+    return target.EnvironmentIR(
+        name=environment.name,
+        engine=environment.engine,
+        arguments=arguments,
+        signals=tuple(_signal(s, fold) for s in environment.signals),
+        step=environment.step,
+        horizon=environment.horizon,
+        controls=environment.controls,
+    )
+
+
+def _reward(
+    reward: checked.CheckedReward, machines: tuple[checked.CheckedMachine, ...], fold: Lowering
+) -> target.RewardIR:
+    terms = []
+    machine = None if reward.machine is None else _machine(reward.machine, fold)
+    for item in reward.terms:
+        if item.kind == "machine":
+            named = next(m for m in machines if m.name == item.name)
+            machine = _machine(named, fold, item.amount)
+            continue
+        body = None if item.typed is None else fold.formula(item.typed)
+        terms.append(target.RewardTermIR(item.kind, item.amount, item.name, body, item.ends, item.clip))
+    discount = {} if reward.discount is None else {"discount": reward.discount}
+    return target.RewardIR(terms=tuple(terms), shape=reward.shape, machine=machine, **discount)
+
+
+def _machine(machine: checked.CheckedMachine, fold: Lowering, scale: float = 1.0) -> target.MachineIR:
+    return target.MachineIR(
+        tuple(
+            target.MachineStateIR(
+                state.name,
+                state.accepting,
+                tuple(
+                    target.MachineEdgeIR(fold.formula(e.guard), e.target, scale * e.reward) for e in state.edges
+                ),
+            )
+            for state in machine.states
+        ),
+        machine.name,
+    )
+
+
+def given(settings: tuple[checked.CheckedSetting, ...]) -> dict[str, Given]:
+    """Settings as the schemas read them."""
+    return {s.name: Given(s.value, s.is_duration, s.key_span, s.value_span) for s in settings}
+
+
+def _raw(settings: tuple[checked.CheckedSetting, ...]) -> dict[str, Literalish]:
+    fold = Lowering()
+    return {s.name: _content(s.value, fold) for s in settings}
+
+
+def _train(train: checked.CheckedTrain) -> target.TrainIR:
+    schema = TRAINERS.get(train.algorithm)
+    if schema is None:
+        assert train.algorithm in ALGORITHMS, train.algorithm
+        return target.TrainIR(train.algorithm, _raw(train.settings), train.until)
+    values, _ = check_against(schema, given(train.settings))
+    return target.TrainIR(train.algorithm, dict(values), train.until)
+
+
+def _verify(verify: checked.CheckedVerify, fold: Lowering) -> target.VerifyIR:
+    settings: Mapping[str, Literalish] = _raw(verify.settings)
+    if verify.method is not None:
+        settings = dict(check_against(METHODS[verify.method], given(verify.settings))[0])
+    body = fold.formula(verify.typed)
+    return target.VerifyIR(body, verify.source, verify.name, verify.bound, verify.method, settings)
+
+
+def _outline(outline: checked.CheckedOutline, fold: Lowering) -> target.OutlineIR:
+    content = _content(outline.content, fold)
+    assert isinstance(content, Mapping)
+    construct = outline.construct
+    return target.OutlineIR(construct, outline.name, BACKENDS[construct], content)  # type: ignore[arg-type]
+
+
+def _content(value: checked.Content, fold: Lowering) -> Literalish:
+    if isinstance(value, Typed):
+        return show(fold.node(value))
+    if isinstance(value, Mapping):
+        return {key: _content(item, fold) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_content(item, fold) for item in value)
+    return value
+
+
+# ---------------------------------------------------------------- examples
+
+
+def _example(example: checked.CheckedExample, agent: checked.CheckedAgent) -> target.ExampleIR:
+    """The example with carried-over values filled in.
+
+    A proposition that a step speaks of is a Boolean of its own. One that the formula uses and no step speaks of
+    is computed where the steps set all of its signals, else it is a Boolean of its own too, and false.
+    """
+    subject = agent.formula(example.subject)
+    assert subject is not None, example.subject
+    spoken = {lit.name for step in example.steps for lit in step if lit.kind == "proposition"}
+    assigned = {lit.name for step in example.steps for lit in step if lit.kind == "signal"}
+    booleans = {s.name for s in all_signals(agent) if s.type.kind == "bool"}
+    propositions = {p.name: p for p in agent.propositions}
+    opaque = list(dict.fromkeys(p for p in _propositions(subject.typed) if p in propositions))
+    inner = Lowering(spoken & set(propositions))
+    opaque = [p for p in opaque if p in spoken or not _computable(propositions[p].typed, inner, assigned | spoken)]
+    body = Lowering(opaque).formula(subject.typed)
+    return target.ExampleIR(
+        title=example.title,
+        subject=example.subject,
+        satisfies=example.satisfies,
+        formula=body,
+        valuations=_valuations(example, (*opaque, *sorted(spoken)), booleans),
+        opaque=tuple(opaque),
+        span=example.span,
+    )
+
+
+def all_signals(agent: checked.CheckedAgent) -> tuple[checked.CheckedSignal, ...]:
+    """The signals of an agent's environment and its own."""
+    return (*(agent.environment.signals if agent.environment else ()), *agent.signals)
+
+
+def _valuations(
+    example: checked.CheckedExample, named: tuple[str, ...], booleans: Collection[str]
+) -> tuple[dict[str, target.Value], ...]:
+    carried: dict[str, target.Value] = {}
+    steps = []
+    for step in example.steps:
+        now: dict[str, target.Value] = dict.fromkeys((*named, *sorted(booleans)), False)
+        for literal in step:
+            if literal.kind == "signal":
+                carried[literal.name] = literal.value
+            else:
+                now[literal.name] = literal.value
+        steps.append({**now, **carried})
+    return tuple(steps)
+
+
+def _propositions(root: Typed) -> list[str]:
+    """Names of the propositions in an expression, in order of occurrence."""
+    found: list[str] = []
+    seen = {root}
+    stack = [root]
+    while stack:
+        at = stack.pop()
+        if at.proposition is not None:
+            found.append(at.proposition)
+        for arg in reversed(at.args):
+            if arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return found
+
+
+def _computable(root: Typed, fold: Lowering, values: Collection[str]) -> bool:
+    """Whether the steps set every signal that an expression reads."""
+    return all(name in values for name in signals(fold.node(root)))

@@ -1,0 +1,42 @@
+"""What the language can say and no backend does yet, as data: names known to ``check``, so that it can say so.
+
+A backend that is built takes its row out of here: an algorithm then has its schema in
+:mod:`agentc.compiler.training_config`, a method is named in :mod:`agentc.compiler.verify_config`.
+"""
+
+from __future__ import annotations
+
+ALGORITHMS: dict[str, str] = {
+    "reinforce": "policy gradient with a baseline",
+    "sac": "soft actor-critic",
+    "td3": "twin delayed deep deterministic policy gradient",
+    "dqn": "deep Q-learning",
+    "rlpd": "off-policy learning with prior data",
+    "bc": "behaviour cloning",
+    "iql": "implicit Q-learning from recorded data",
+    "cql": "conservative Q-learning from recorded data",
+    "dt": "decision transformer",
+    "crm": "counterfactual experiences for reward machines",
+    "lagrange": "proximal policy optimisation under expected-cost budgets",
+    "tgpo": "temporally grounded policy optimisation for signal temporal logic",
+    "grpo": "group-relative policy optimisation of a language model",
+    "rloo": "leave-one-out policy gradient of a language model",
+    "dpo": "direct preference optimisation of a language model",
+    "sft": "supervised fine-tuning of a language model",
+    "mappo": "proximal policy optimisation with a central critic for several roles",
+}
+"""Training algorithms to come, each with what it is."""
+
+BACKENDS: dict[str, str] = {
+    "system": "simulator of declared dynamics",
+    "phase": "token decoder",
+    "tool": "tool loop of language-model agents",
+    "model": "language models",
+    "prompt": "language models",
+    "role": "several agents",
+    "deploy": "deployment gate",
+    "decode": "token decoder",
+    "cost": "constrained learning",
+    "budget": "constrained learning",
+}
+"""The backend that each construct waits for."""

@@ -1,0 +1,80 @@
+"""What a ``verify`` item may say: the methods and the settings of each, as plain data."""
+
+from __future__ import annotations
+
+from agentc.compiler.training_config import Setting, TrainerSchema
+
+_TIME = Setting("time", "duration", 60.0, "Give up after this much time.", 0, low_open=True)
+_SEED = Setting("seed", "int", 0, "Seed of everything random.", 0, 2**31 - 1)
+_SPLIT = Setting("split", "int", 1, "Parts into which each side of the initial set is cut.", 1, 4096)
+_HORIZON = Setting("horizon", "duration", 0.0, "Time to cover; 0 for the horizon of the environment.", 0)
+
+METHODS: dict[str, TrainerSchema] = {
+    schema.algorithm: schema
+    for schema in (
+        TrainerSchema(
+            "network",
+            "Input-output properties of a network, by bounds and branching.",
+            (_TIME, Setting("splits", "int", 10_000, "Most branches to open.", 1)),
+        ),
+        TrainerSchema(
+            "model",
+            "Explicit finite models: safety, reachability probability.",
+            (
+                _TIME,
+                Setting("states", "int", 1_000_000, "Most states to build.", 1),
+                Setting("tolerance", "float", 1e-6, "Greatest error of a probability.", 0, 1, low_open=True),
+            ),
+        ),
+        TrainerSchema(
+            "bmc",
+            "Bounded search for a violation with a solver.",
+            (_TIME, Setting("bound", "int", 20, "Longest trace to look at, in steps.", 0, 100_000)),
+        ),
+        TrainerSchema(
+            "induction",
+            "Proof by k-induction or an inductive invariant.",
+            (_TIME, Setting("k", "int", 1, "Steps that the induction may look back.", 1, 10_000)),
+        ),
+        TrainerSchema(
+            "reach",
+            "Reachable sets of declared dynamics under a controller.",
+            (
+                _HORIZON,
+                _SPLIT,
+                _TIME,
+                Setting("order", "int", 4, "Order of the Taylor expansion.", 1, 32),
+            ),
+        ),
+        TrainerSchema(
+            "data",
+            "Reachable sets from recorded trajectories under a noise bound.",
+            (
+                _HORIZON,
+                _SPLIT,
+                _TIME,
+                Setting("noise", "float", 0.0, "Bound of the noise of every recorded state.", 0),
+            ),
+        ),
+        TrainerSchema("automaton", "Every output that the decoder allows satisfies the behaviour.", (_TIME,)),
+        TrainerSchema(
+            "falsify",
+            "Search for a violation in a simulator, by robustness.",
+            (_TIME, _SEED, Setting("episodes", "int", 1000, "Most episodes to run.", 1)),
+        ),
+        TrainerSchema(
+            "statistical",
+            "A hypothesis test on simulated episodes.",
+            (
+                _TIME,
+                _SEED,
+                Setting("episodes", "int", 1000, "Episodes to run.", 1),
+                Setting("confidence", "float", 0.95, "Confidence of the test.", 0, 1, low_open=True),
+            ),
+        ),
+    )
+}
+"""Every method that ``verify f by ...`` may name."""
+
+BUILT: frozenset[str] = frozenset()
+"""The methods whose backend is built."""
