@@ -175,7 +175,7 @@ _ROWS = (
     Entry("AS0525", "atom-never", _W, "`{atom}` never holds for the values that its signals can have"),
     Entry("AS0526", "atom-always", _W, "`{atom}` always holds for the values that its signals can have"),
     Entry(
-        "AS0527", "sanity-over-budget", _N, "`{name}` was not checked for {what}: its automaton takes more than {limit}",
+        "AS0527", "sanity-over-budget", _N, "`{name}` was not checked: its automaton takes more than {limit}",
         "`agentc compile` has a larger budget",
     ),
     Entry("AS0580", "unguarded-previous", _W, "`{name}` has no value at the first step, so this is false there",
@@ -212,7 +212,7 @@ _ROWS = (
         "it is `{part}` that grows; a smaller interval, a weaker formula or a larger budget may help",
     ),
     Entry(
-        "AS0703", "finality-by-parts", _N, "`{formula}` is watched as {parts} parts: together they take more than {limit}",
+        "AS0703", "finality-by-parts", _N, "`{formula}` is watched as {parts} parts: as one it takes more than {limit}",
         "each verdict is right; one that is final may be called final late",
     ),
     Entry(
