@@ -15,11 +15,12 @@ from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv  # type: ignore[import-untyped]
+
 from agentc.runtime.learn.seeding import evaluation_seeds
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.learn.vector import Array, Observation
-from numpy.typing import NDArray
-from scipy.special import betaincinv  # type: ignore[import-untyped]
 
 
 class Decision(Enum):

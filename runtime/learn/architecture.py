@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
-from agentc.lang.diagnostics import AgentcError, report
 from gymnasium import Space, spaces
+
+from agentc.lang.diagnostics import AgentcError, report
 
 GRID_CODES = (11, 6, 4)
 """How many objects, colours and states MiniGrid's symbolic grids know (``minigrid.core.constants``)."""

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import safetensors
 import safetensors.numpy
-from agentc.lang.diagnostics import AgentcError, report
 from numpy.typing import NDArray
+
+from agentc.lang.diagnostics import AgentcError, report
 
 FORMAT = "agentc-checkpoint"
 VERSION = 1

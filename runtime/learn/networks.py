@@ -13,12 +13,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn.architecture import Architecture, Part
 from agentc.runtime.learn.distributions import Categorical, DiagonalGaussian, Distribution
 from agentc.runtime.learn.vector import Array
-from torch import Tensor, nn
-from torch.nn import functional
 
 Inputs = tuple[Tensor, ...]
 """One tensor ``(batch, ...)`` per part, in the order of the architecture: float32, or uint8 for images."""

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
 from agentc.runtime.learn import checkpoint as checkpoints
 from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.checkpoint import Checkpoint
 from agentc.runtime.learn.networks import ActorCritic
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.learn.vector import Array, Observation
-from numpy.typing import NDArray
 
 
 class Policy:

@@ -19,14 +19,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
 from agentc.compiler.training_config import Scalar
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn.advantages import generalized_advantages
 from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.networks import ActorCritic, check_codes
 from agentc.runtime.learn.trajectory import Evaluation, Trajectory
-from numpy.typing import NDArray
-from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,17 +186,18 @@ class PPOLearner:
         c = self.config
         check_codes(self.network.architecture, trajectory.observations)
         before = self.evaluate(trajectory)
-        advantages = generalized_advantages(
-            rewards,
-            before.values,
-            trajectory.terminated,
-            trajectory.truncated,
-            before.bootstrap,
-            before.last_value,
-            c.discount,
-            c.gae_lambda,
-        )
-        targets = advantages + before.values
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is found in the loss, and named
+            advantages = generalized_advantages(
+                rewards,
+                before.values,
+                trajectory.terminated,
+                trajectory.truncated,
+                before.bootstrap,
+                before.last_value,
+                c.discount,
+                c.gae_lambda,
+            )
+            targets = advantages + before.values
         flat = {k: a.reshape(-1, *a.shape[2:]) for k, a in trajectory.observations.items()}
         inputs = self.network.inputs(flat)
         mask, actions = _flat(trajectory.masks), _flat(trajectory.actions)

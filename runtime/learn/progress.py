@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from agentc.runtime.learn.train import Finish, Update
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+from agentc.runtime.learn.train import Finish, Update
 
 
 class TrainingProgress:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn.networks import ActorCritic
 from agentc.runtime.learn.statistics import EpisodeWindow
 from agentc.runtime.learn.trajectory import Recorder, Trajectory, parts
 from agentc.runtime.learn.vector import Array, VectorEnv
-from numpy.typing import NDArray
 
 
 class Rollout:

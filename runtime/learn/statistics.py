@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from agentc.runtime.learn.vector import Array
 from numpy.typing import NDArray
+
+from agentc.runtime.learn.vector import Array
 
 
 @dataclass(frozen=True, slots=True)

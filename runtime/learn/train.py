@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn import checkpoint as checkpoints
 from agentc.runtime.learn.architecture import Architecture, architecture_for

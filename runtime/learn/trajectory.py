@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from agentc.runtime.learn.vector import Array, Observation
 from numpy.typing import NDArray
+
+from agentc.runtime.learn.vector import Array, Observation
 
 
 @dataclass(frozen=True, slots=True)

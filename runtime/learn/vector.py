@@ -18,9 +18,10 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import gymnasium
 import numpy as np
-from agentc.runtime.learn.seeding import training_seeds
 from gymnasium import spaces
 from numpy.typing import NDArray
+
+from agentc.runtime.learn.seeding import training_seeds
 
 Array: TypeAlias = NDArray[Any]
 Observation: TypeAlias = Array | dict[str, Array]
