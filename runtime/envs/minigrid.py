@@ -175,10 +175,13 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start an episode. What BabyAI prints while it draws levels is dropped."""
-        if not self._silent:
-            return super().reset(seed=seed, options=options)
-        with redirect_stdout(io.StringIO()):
-            return super().reset(seed=seed, options=options)
+        try:
+            if not self._silent:
+                return super().reset(seed=seed, options=options)
+            with redirect_stdout(io.StringIO()):
+                return super().reset(seed=seed, options=options)
+        except gymnasium.error.DependencyNotInstalled as error:  # the WFC family finds that out while it draws
+            raise AgentcError([report("AS0910", None, name=self._bare, reason=error)]) from error
 
     def observation(self, observation: dict[str, Any]) -> dict[str, Any]:
         """The arrays of an observation of MiniGrid."""

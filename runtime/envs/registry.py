@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from agentc.lang.diagnostics import AgentcError, report
 
@@ -47,7 +48,7 @@ class EngineArgument:
             return isinstance(value, bool)
         if self.kind == "text":
             return isinstance(value, str) and (not self.choices or value in self.choices)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
             return False
         if self.kind == "int" and value != int(value):
             return False
@@ -182,7 +183,8 @@ def complete_arguments(
             found.append(report("AS0905", None, engine=engine, name=argument.name, value="", domain=argument.domain()))
     if found:
         raise AgentcError(found)
-    return {argument.name: given.get(argument.name, argument.default) for argument in known}
+    values = {argument.name: given.get(argument.name, argument.default) for argument in known}
+    return {a.name: int(cast(float, values[a.name])) if a.kind == "int" else values[a.name] for a in known}
 
 
 def make_environment(environment: EnvironmentIR, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
