@@ -1,0 +1,1 @@
+"""One suite that every backend is run through, against the reference semantics."""
