@@ -17,6 +17,7 @@ import gymnasium
 import minigrid
 import numpy as np
 from gymnasium import spaces
+from gymnasium.utils import RecordConstructorArgs
 from minigrid.core.constants import COLOR_NAMES, COLOR_TO_IDX, DIR_TO_VEC, OBJECT_TO_IDX
 from minigrid.core.world_object import Door
 from minigrid.envs.babyai.core.roomgrid_level import BabyAIMissionSpace, RoomGridLevel
@@ -141,7 +142,7 @@ class MiniGridReader:
 _STEPS = tuple((int(dx), int(dy)) for dx, dy in DIR_TO_VEC)
 
 
-class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[str, Any]]):
+class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[str, Any]], RecordConstructorArgs):
     """MiniGrid's observations as a flat ``Dict`` of arrays.
 
     ``image`` uint8 ``(7, 7, 3)`` or, with ``full``, ``(width, height, 3)``; ``direction`` in ``Discrete(4)``;
@@ -150,7 +151,8 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
     """
 
     def __init__(self, env: gymnasium.Env[dict[str, Any], int], full: bool = False) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self, full=full)
+        gymnasium.ObservationWrapper.__init__(self, env)
         self._bare = cast(MiniGridEnv, env.unwrapped)
         self._full = full
         given = env.observation_space
@@ -194,7 +196,7 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
             code = 0 if held is None else 1 + 6 * CARRIED.index(held.type) + COLOR_TO_IDX[held.color]
             made["carrying"] = np.int64(code)
         if self._tells:
-            made["mission"] = _words(observation["mission"])
+            made["mission"] = _words(observation["mission"]).copy()
         return made
 
     def _whole_grid(self) -> Any:
@@ -209,7 +211,6 @@ def _words(mission: str) -> Any:
     bag = np.zeros(len(WORDS) + 1, np.float32)
     for word in mission.replace(",", " ").lower().split():
         bag[_WORD_INDEX.get(word, len(WORDS))] = 1.0
-    bag.flags.writeable = False
     return bag
 
 
