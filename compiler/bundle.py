@@ -24,11 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from agentc.compiler.agent import AgentIR
 from agentc.compiler.codec import decode_agent, document_model, encode_agent
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.lang.source import Source
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 SCHEMA_VERSION = 1
 """Rises when a reader of the old form could misread the new one."""

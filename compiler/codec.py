@@ -15,11 +15,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
+
 from agentc.compiler import agent as agent_module
 from agentc.compiler.agent import AgentIR, Literalish
 from agentc.compiler.logic.ir import Formula, Node, Term, Value, from_data, to_data
 from agentc.lang.source import Span
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 
 class NodeModel(BaseModel):

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import click
+
 from agentc.lang.diagnostics import AgentcError, report
 
 COMMANDS = {

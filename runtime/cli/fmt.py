@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import click
+
 from agentc.lang.diagnostics import Severity
 from agentc.runtime.cli.output import format_option, show
 from agentc.runtime.cli.specs import spec_files

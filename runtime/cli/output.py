@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 
 import click
+
 from agentc.lang.diagnostics import Diagnostic
 
 FORMATS = ("text", "json", "sarif")

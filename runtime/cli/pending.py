@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+
 from agentc.lang.diagnostics import report
 from agentc.runtime.cli.output import show
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
 from agentc.lang.diagnostics import AgentcError, report
 
 F = TypeVar("F", bound=Callable[..., Any])
