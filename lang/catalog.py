@@ -269,30 +269,30 @@ _ROWS = (
     Entry("AS0843", "checkpoint-unwritable", _E, "cannot write `{path}`: {reason}"),
     # ---------------------------------------------------------------- AS09 environments, running, command line
     Entry(
-        "AS0910", "no-specs", _E, "there is no .agentspec file in `{folder}`", "name a file, or start one: `agentc new`"
+        "AS0960", "no-specs", _E, "there is no .agentspec file in `{folder}`", "name a file, or start one: `agentc new`"
     ),
-    Entry("AS0911", "bad-parameter", _E, "`-p {value}` sets nothing", "write `-p name=value`"),
-    Entry("AS0912", "bad-agent-name", _E, "`{name}` cannot name an agent", "use letters, digits and `_`"),
-    Entry("AS0913", "file-exists", _E, "`{path}` is already there", "choose another name with `-o`"),
+    Entry("AS0961", "bad-parameter", _E, "`-p {value}` sets nothing", "write `-p name=value`"),
+    Entry("AS0962", "bad-agent-name", _E, "`{name}` cannot name an agent", "use letters, digits and `_`"),
+    Entry("AS0963", "file-exists", _E, "`{path}` is already there", "choose another name with `-o`"),
     Entry(
-        "AS0914", "nothing-to-do", _W, "agent `{agent}` has no `{item}`", "add one; `agentc explain {code}` shows how"
+        "AS0964", "nothing-to-do", _W, "agent `{agent}` has no `{item}`", "add one; `agentc explain {code}` shows how"
     ),
-    Entry("AS0915", "not-trained", _E, "agent `{agent}` is not trained: no run in `{folder}`", "`agentc train` first"),
+    Entry("AS0965", "not-trained", _E, "agent `{agent}` is not trained: no run in `{folder}`", "`agentc train` first"),
     Entry(
-        "AS0916",
+        "AS0966",
         "other-spec",
         _W,
         "the run in `{folder}` was trained against another version of agent `{agent}`",
         "train again",
     ),
     Entry(
-        "AS0917",
+        "AS0967",
         "extra-missing",
         _E,
         "this needs the package `{package}`, which is not installed",
         "pip install 'agentspec-compiler[{extra}]'",
     ),
-    Entry("AS0918", "no-benchmark", _E, "no benchmark is named `{name}`", "there is {known}"),
+    Entry("AS0968", "no-benchmark", _E, "no benchmark is named `{name}`", "there is {known}"),
     Entry(
         "AS0999",
         "internal-error",

@@ -85,13 +85,13 @@ agent {name} {{
 def command(name: str, family: str, out: Path | None) -> int:
     """Write NAME.agentspec with an agent NAME that checks as it stands. Never overwrites."""
     if not name.isidentifier():
-        raise AgentcError([report("AS0912", None, name=name)])
+        raise AgentcError([report("AS0962", None, name=name)])
     path = out or Path(f"{name.lower()}.agentspec")
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(TEMPLATES[family].format(name=name))
     except FileExistsError as error:
-        raise AgentcError([report("AS0913", None, path=str(path))]) from error
+        raise AgentcError([report("AS0963", None, path=str(path))]) from error
     except OSError as error:
         raise AgentcError([report("AS0808", None, path=str(path), reason=error.strerror or str(error))]) from error
     click.echo(f"wrote {path}; next: agentc check {path}")

@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def spec_files(paths: Sequence[str]) -> list[Path]:
     """The files named, those in the folders named, or those of the current folder.
 
-    Raises :class:`AgentcError` (AS0910) if there is none. A file that does not exist is kept: reading it is
+    Raises :class:`AgentcError` (AS0960) if there is none. A file that does not exist is kept: reading it is
     what reports it, with the others.
     """
     found: list[Path] = []
@@ -24,7 +24,7 @@ def spec_files(paths: Sequence[str]) -> list[Path]:
         if path.is_dir():
             inside = sorted(path.glob("*.agentspec"))
             if not inside:
-                raise AgentcError([report("AS0910", None, folder=str(path))])
+                raise AgentcError([report("AS0960", None, folder=str(path))])
             found.extend(inside)
         else:
             found.append(path)
@@ -32,12 +32,12 @@ def spec_files(paths: Sequence[str]) -> list[Path]:
 
 
 def parameters(values: Sequence[str]) -> dict[str, str]:
-    """``-p name=value`` options as a dictionary of texts. Raises :class:`AgentcError` (AS0911)."""
+    """``-p name=value`` options as a dictionary of texts. Raises :class:`AgentcError` (AS0961)."""
     result = {}
     for value in values:
         name, equals, text = value.partition("=")
         if not equals or not name.strip():
-            raise AgentcError([report("AS0911", None, value=value)])
+            raise AgentcError([report("AS0961", None, value=value)])
         result[name.strip()] = text.strip()
     return result
 
