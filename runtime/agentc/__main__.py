@@ -1,0 +1,5 @@
+"""``python -m agentc``."""
+
+from agentc.runtime.cli import main
+
+main()
