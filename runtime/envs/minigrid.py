@@ -24,6 +24,7 @@ from minigrid.envs.babyai.core.roomgrid_level import BabyAIMissionSpace, RoomGri
 from minigrid.minigrid_env import MiniGridEnv
 
 from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.envs.minigrid_view import can_replace, egocentric
 from agentc.runtime.envs.registry import EngineArgument, SignalReader, unknown_id
 
 if TYPE_CHECKING:
@@ -172,6 +173,10 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
             parts["mission"] = spaces.Box(0.0, 1.0, (len(WORDS) + 1,), np.float32)
         self.observation_space = spaces.Dict(parts)
         self._silent = isinstance(self._bare, RoomGridLevel)
+        self._replaced = can_replace(self._bare)
+        if self._replaced:
+            # what `step` and `reset` of MiniGrid call for their observation
+            self._bare.gen_obs = self._observe  # type: ignore[method-assign]
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -185,13 +190,20 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
         except gymnasium.error.DependencyNotInstalled as error:  # the WFC family finds that out while it draws
             raise AgentcError([report("AS0910", None, name=self._bare, reason=error)]) from error
 
+    def _observe(self) -> dict[str, Any]:
+        bare = self._bare
+        image = self._whole_grid() if self._full else egocentric(bare)
+        return {"image": image, "direction": bare.agent_dir, "mission": bare.mission}
+
     def observation(self, observation: dict[str, Any]) -> dict[str, Any]:
         """The arrays of an observation of MiniGrid."""
-        made = {
-            "image": self._whole_grid() if self._full else observation["image"],
+        made: dict[str, Any] = {
+            "image": observation["image"],
             "direction": np.int64(observation["direction"]),
         }
         if self._full:
+            if not self._replaced:
+                made["image"] = self._whole_grid()
             held = self._bare.carrying
             code = 0 if held is None else 1 + 6 * CARRIED.index(held.type) + COLOR_TO_IDX[held.color]
             made["carrying"] = np.int64(code)
