@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv  # type: ignore[import-untyped]
 
 from agentc.runtime.learn.seeding import evaluation_seeds
-from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.learn.vector import Array, Observation
 
 
@@ -182,6 +181,12 @@ def run_episodes(
     return done
 
 
+def _batch_of_one(observation: Any) -> Observation:
+    if isinstance(observation, dict):
+        return {key: np.asarray(array)[None] for key, array in observation.items()}
+    return np.asarray(observation)[None]
+
+
 def _run(
     env: gymnasium.Env[Any, Any],
     policy: Actor,
@@ -195,8 +200,9 @@ def _run(
     total, length, terminated, truncated = 0.0, 0, False, False
     while not (terminated or truncated):
         mask = info.get("action_mask")
-        batch = {key: np.asarray(a)[None] for key, a in parts(observation).items()}
-        row = policy.act(batch, None if mask is None else np.asarray(mask, np.bool_)[None], randomness)[0]
+        row = policy.act(
+            _batch_of_one(observation), None if mask is None else np.asarray(mask, np.bool_)[None], randomness
+        )[0]
         action = row if first is None else int(row) + first
         observation, reward, terminated, truncated, info = env.step(action)
         total += float(reward)
