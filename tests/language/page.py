@@ -13,7 +13,8 @@ Kinds of blocks (the words after the fence's ticks):
 ``trace``                a table of signals and formulas, evaluated by the reference semantics at every step.
 ``console``              commands (``$ agentc ...``) with the lines that they must print among others, in order;
                          ``[exit 1]`` as the last line pins the exit code, else it must be 0.
-``text``, ``json``, ``python``, ``sh``  shown, not run.
+``python raises=AS0940``  a program that must end with this code; without ``raises`` it must not fail.
+``text``, ``json``, ``sh``   shown, not run.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Fence:
     name: str | None
     text: str
     line: int
+    raises: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,14 @@ def _fence(info: str, text: str, line: int) -> Fence:
     words = info.split()
     if not words or words[0] not in KINDS:
         raise BadPage(f"line {line - 1}: no such kind of block: `{info}`")
-    name = next((word[5:] for word in words[1:] if word.startswith("name=")), None)
-    modes = frozenset(word for word in words[1:] if not word.startswith("name="))
-    if modes - MODES or (modes and words[0] != "agentspec"):
-        raise BadPage(f"line {line - 1}: no such mode of a block: `{info}`")
-    if words[0] == "file" and not name:
+    options = dict(word.split("=", 1) for word in words[1:] if "=" in word)
+    modes = frozenset(word for word in words[1:] if "=" not in word)
+    allowed = {"agentspec": {"name"}, "file": {"name"}, "python": {"raises"}}.get(words[0], set())
+    if modes - MODES or (modes and words[0] != "agentspec") or set(options) - allowed:
+        raise BadPage(f"line {line - 1}: no such option of a block: `{info}`")
+    if words[0] == "file" and "name" not in options:
         raise BadPage(f"line {line - 1}: a file needs a name")
-    return Fence(words[0], modes, name, text, line)
+    return Fence(words[0], modes, options.get("name"), text, line, options.get("raises"))
 
 
 # ---------------------------------------------------------------- findings

@@ -1,6 +1,7 @@
 """The page runner is itself tested: it must fail on wrong expectations."""
 
 import pytest
+
 from agentc.lang.diagnostics import Diagnostic, Severity
 from agentc.lang.source import Source, Span
 
@@ -32,6 +33,8 @@ def test_fences_with_their_kinds_modes_names_and_lines():
         "```agentspec evaluate\na\n```\n",
         "```console compile\n```\n",
         "```file\na\n```\n",
+        "```python raises\n```\n",
+        "```trace raises=AS0203\n```\n",
     ],
 )
 def test_malformed_pages_are_refused(text):

@@ -1,0 +1,114 @@
+"""Runs the blocks of a page and says what is not as the page says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from agentc.lang.diagnostics import AgentcError, Diagnostic
+
+from .page import Fence, commands, differences, expectations, missing_lines
+
+
+def run(fence: Fence, files: dict[str, str], folder: Path) -> list[str]:
+    """Problems of one block, none if all is well; ``files`` are those above it on the page, laid out in ``folder``."""
+    lay_out(files, folder)
+    with inside(folder):
+        match fence.kind:
+            case "console":
+                return run_console(fence)
+            case "python":
+                return run_python(fence)
+            case "agentspec":
+                return run_spec(fence, files, folder)
+            case "trace":
+                from .trace import run_trace
+
+                return run_trace(fence)
+            case _:
+                return []
+
+
+def lay_out(files: dict[str, str], folder: Path) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+# ---------------------------------------------------------------- programs
+
+
+def run_python(fence: Fence) -> list[str]:
+    """Whether a program ends as announced. The text is that of our own documentation."""
+    program = compile(fence.text, f"<line {fence.line}>", "exec")
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            exec(program, {"__name__": "__page__"})
+    except AgentcError as error:
+        codes = {d.code for d in error.diagnostics}
+        return [] if codes == {fence.raises} else [f"line {fence.line}: raised {sorted(codes)}, not {fence.raises}"]
+    return [f"line {fence.line}: {fence.raises} was not raised"] if fence.raises else []
+
+
+def run_console(fence: Fence) -> list[str]:
+    """Whether commands print what they must, and end as they must."""
+    from agentc.runtime.cli import invoke
+
+    problems = []
+    for command in commands(fence):
+        stream = io.StringIO()
+        with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+            code = invoke(list(command.arguments))
+        output = stream.getvalue()
+        for line in missing_lines(output, command.output):
+            problems.append(f"line {command.line}: not printed: {line}\n--- printed:\n{output}")
+        if code != command.exit_code:
+            problems.append(f"line {command.line}: exit code {code}, not {command.exit_code}\n--- printed:\n{output}")
+    return problems
+
+
+# ---------------------------------------------------------------- specs
+
+
+def run_spec(fence: Fence, files: dict[str, str], folder: Path) -> list[str]:
+    """Whether a spec is accepted, or refused as announced; and whether its examples hold, if it is to be evaluated."""
+    name = fence.name or "page.agentspec"
+    expected = [e for n, text in {**files, name: fence.text}.items() if n.endswith(".agentspec")
+                for e in expectations(text, Path(n).name)]  # fmt: skip
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(fence.text, encoding="utf-8")
+    found = compiled(path) if fence.modes else checked(path)
+    problems = differences(found, expected)
+    if "evaluated" in fence.modes and not problems:
+        problems += evaluated(path)
+    return [f"block at line {fence.line}: {problem}" for problem in problems]
+
+
+def checked(path: Path) -> list[Diagnostic]:
+    """What ``agentc check`` reports of a file."""
+    raise NotImplementedError
+
+
+def compiled(path: Path) -> list[Diagnostic]:
+    """What ``agentc compile`` reports of a file."""
+    raise NotImplementedError
+
+
+def evaluated(path: Path) -> list[str]:
+    """The examples of a file that do not hold; it is a mistake of the page if there are none."""
+    raise NotImplementedError
