@@ -17,6 +17,8 @@ from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-unty
 from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
 from tensorboard.summary.writer.event_file_writer import EventFileWriter  # type: ignore[import-untyped]
 
+from agentc.lang.diagnostics import AgentcError, report
+
 FILE_NAME = "metrics.jsonl"
 
 
@@ -24,17 +26,19 @@ class Logs:
     """Writes both; use as a context manager."""
 
     def __init__(self, folder: Path, after: int | None = None) -> None:
-        """Begin anew in ``folder``, or go on after ``after`` steps."""
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / FILE_NAME
-        kept = [] if after is None else [line for line, steps in _lines(path) if steps <= after]
-        self._file = open(path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115 - closed by close()
-        self._file.writelines(kept)
-        board = folder / "tensorboard"
-        if after is None and board.is_dir():
-            for old in board.glob("events.out.tfevents.*"):
-                old.unlink()
-        self._board = EventFileWriter(str(board))
+        """Begin anew in ``folder``, or go on after ``after`` steps. Raises AS0843 if it cannot be written."""
+        path, board = folder / FILE_NAME, folder / "tensorboard"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            kept = [] if after is None else [line for line, steps in _lines(path) if steps <= after]
+            self._file = open(path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115 - closed by close()
+            self._file.writelines(kept)
+            if after is None and board.is_dir():
+                for old in board.glob("events.out.tfevents.*"):
+                    old.unlink()
+            self._board = EventFileWriter(str(board))
+        except OSError as error:
+            raise AgentcError([report("AS0843", None, path=str(folder), reason=error.strerror or str(error))]) from None
 
     def write(self, metrics: Mapping[str, Any], wall: Mapping[str, float], time: float) -> None:
         """One update: ``metrics`` has ``steps``; nested mappings become ``a/b`` in TensorBoard.
