@@ -110,6 +110,8 @@ def run(
         report.formulas += 1
         report.pairs += len(case.traces)
         for b, implementation in built:
+            if not b.takes(report.formulas):
+                continue
             tally = report.tallies[b.name]
             tally.offered += 1
             if b.kind == "online" and not decidable(case):
