@@ -101,7 +101,8 @@ def _sites(node: ast.AST, local: frozenset[str]) -> Iterator[tuple[str, Change]]
     elif isinstance(node, ast.BoolOp):
         yield "connective", put(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And())
         for i in range(len(node.values)):
-            yield "condition dropped", (lambda i=i: node.values.pop(i) and None)
+            kept = [v for j, v in enumerate(node.values) if j != i]
+            yield "condition dropped", put(node, values=kept if len(kept) > 1 else kept * 2)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub | ast.Invert):
         yield "negation dropped", put(node, op=ast.UAdd()) if not isinstance(node.op, ast.Not) else put(
             node, operand=ast.UnaryOp(ast.Not(), node.operand)
@@ -361,7 +362,8 @@ def choose(module: str, count: int) -> list[Mutant]:
     """So many mutants of a module: in turn from every operator, within one by the digests of their names."""
     heaps: dict[str, list[Mutant]] = {}
     for mutant in sorted(mutants(module), key=lambda m: hashlib.sha256(m.name.encode()).hexdigest()):
-        heaps.setdefault(mutant.operator, []).append(mutant)
+        if mutant.before != "strict=True":  # of zip: a check of lengths, without a part in the meaning
+            heaps.setdefault(mutant.operator, []).append(mutant)
     chosen: list[Mutant] = []
     while len(chosen) < count and any(heaps.values()):
         for operator in sorted(heaps):
@@ -373,6 +375,13 @@ def choose(module: str, count: int) -> list[Mutant]:
 def frozen() -> list[Mutant]:
     """The mutants of ``mutants.json``."""
     return [Mutant(**row) for row in json.loads(FROZEN.read_text(encoding="utf-8"))["mutants"]]
+
+
+def refresh() -> None:
+    """Writes the frozen mutants' changed lines anew; which mutants there are stays."""
+    data = json.loads(FROZEN.read_text(encoding="utf-8"))
+    data["mutants"] = [asdict(_with_after(m)) for m in frozen()]
+    FROZEN.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def freeze(chosen: Iterable[Mutant], note: str) -> None:
