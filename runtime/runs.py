@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,18 @@ class Run:
 
 def meaning_digest(agent: AgentIR) -> str:
     """The digest of what a policy is trained for: everything but acceptance, examples and training settings."""
-    data = encode_agent(agent)["agent"]
-    nodes = encode_agent(agent)["nodes"]
-    kept = {key: data[key] for key in ("environment", "signals", "propositions", "formulas", "reward")}
-    return digest(canonical_json({"agent": kept, "nodes": nodes}))
+    bare = replace(
+        agent,
+        doc=None,
+        formulas=tuple(replace(f, source="", reading="") for f in agent.formulas),
+        propositions=tuple(replace(p, source="") for p in agent.propositions),
+        train=None,
+        expects=(),
+        verifies=(),
+        examples=(),
+        outlines=(),
+    )
+    return digest(canonical_json(encode_agent(bare)))
 
 
 def run_of(agent: str, seed: int, runs: Path = RUNS) -> Run:
@@ -42,7 +50,7 @@ def run_of(agent: str, seed: int, runs: Path = RUNS) -> Run:
 
 
 def find_runs(agent: str, runs: Path = RUNS) -> tuple[Run, ...]:
-    """The runs of an agent that have begun, by seed. Raises :class:`AgentcError` (AS0915) if there is none."""
+    """The runs of an agent that have begun, by seed. Raises :class:`AgentcError` (AS0965) if there is none."""
     found = []
     folder = runs / agent
     if folder.is_dir():
@@ -51,7 +59,7 @@ def find_runs(agent: str, runs: Path = RUNS) -> tuple[Run, ...]:
             if match and (path / RUN).exists():
                 found.append(Run(agent, int(match[1]), path))
     if not found:
-        raise AgentcError([report("AS0915", None, agent=agent, folder=str(folder))])
+        raise AgentcError([report("AS0965", None, agent=agent, folder=str(folder))])
     return tuple(sorted(found, key=lambda run: run.seed))
 
 
@@ -67,11 +75,11 @@ def begin_run(run: Run, agent: AgentIR) -> None:
 
 
 def stale(run: Run, agent: AgentIR) -> tuple[Diagnostic, ...]:
-    """A warning (AS0916) if the run was trained for another meaning of the agent than the present one."""
+    """A warning (AS0966) if the run was trained for another meaning of the agent than the present one."""
     noted = read_json(run.folder / RUN)
     if isinstance(noted, dict) and noted.get("meaning") == meaning_digest(agent):
         return ()
-    return (report("AS0916", None, agent=run.agent, folder=str(run.folder)),)
+    return (report("AS0966", None, agent=run.agent, folder=str(run.folder)),)
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("lang", "compiler", "runtime", "stdlib", "specs")
+ROOMS = ("lang", "compiler", "runtime", "stdlib", "specs", "benchmarks")
 
 
 def configuration():
