@@ -20,7 +20,7 @@ Kinds of blocks (the words after the fence's ticks):
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -237,10 +237,14 @@ def commands(fence: Fence) -> list[Command]:
 
 
 def missing_lines(output: str, wanted: Sequence[str]) -> list[str]:
-    """Those of the wanted lines that the output does not have, in their order (spaces at the ends aside)."""
+    """Those of the wanted lines that the output does not have, in their order; ``...`` stands for anything.
+
+    Spaces at the ends of lines do not matter.
+    """
     rows = iter([row.strip() for row in output.splitlines()])
-    return [line for line in wanted if not any(row == line.strip() for row in rows)]
-
-
-Check = Callable[[dict[str, str], str], list[Diagnostic]]
-"""``check(files, name)``: what the front end reports of a file among files."""
+    missing = []
+    for line in wanted:
+        pattern = re.compile(".*".join(re.escape(part) for part in line.strip().split("...")))
+        if not any(pattern.fullmatch(row) for row in rows):
+            missing.append(line)
+    return missing
