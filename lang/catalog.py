@@ -325,7 +325,7 @@ _ROWS = (
         "pass `signals=`, a function of environment and observation that returns the signals",
     ),
     Entry("AS0910", "environment-failed", _E, "the environment `{name}` could not be made: {reason}"),
-    Entry("AS0911", "no-environment", _E, "the agent `{name}` names no environment", "add `env name(...)` to it"),
+    Entry("AS0911", "nowhere-to-run", _E, "the agent `{name}` names no environment", "add `env name(...)` to it"),
     Entry(
         "AS0912", "worker-lost", _W, "worker {worker} died; its {count} episodes were lost and it was restarted",
     ),
