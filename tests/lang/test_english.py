@@ -67,7 +67,7 @@ READINGS = [
     ("abs(x) > 1", "the size of x is above 1"),
     ("dist(p, q) < 1", "the distance from p to q is below 1"),
     ("max(x, y) < 1", "max(x, y) is below 1"),
-    ("near(x, by = 2)", "near(x, by = 2)"),
+    ("near(x, at = 2)", "near(x, at = 2)"),
     ("count(a) > 2", "the number of steps so far with a is above 2"),
     ("count[<= 3](a & b) > 2", "the number of steps with (a and b) within the last 3 steps is above 2"),
     ("sum(x when a) > 2", "the sum of x over the steps with a is above 2"),
@@ -158,7 +158,7 @@ def test_readings(text, reading):
 
 def test_different_formulas_have_different_readings():
     same = {"G !a": {"!F a"}, "H !a": {"!O a"}, "x != 3": {"!x == 3"}, "F a": {"F[0, inf) a"},
-            "F[>= 3] a": {"F[3, inf) a"}, "(x, y) not in wall": {"!((x, y) in wall)"}}  # fmt: skip
+            "F[>= 3] a": {"F[3, inf) a"}, "F[3, 3] a": {"X[3] a"}, "(x, y) not in wall": {"!((x, y) in wall)"}}  # fmt: skip
     seen = {}
     for text, reading in READINGS:
         other = seen.setdefault(reading, text)
