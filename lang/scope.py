@@ -16,6 +16,19 @@ SymbolKind = Literal[
     "role", "agent", "controller", "mode", "error",
 ]  # fmt: skip
 
+READABLE: tuple[SymbolKind, ...] = ("signal", "state", "input", "output", "disturbance")
+"""Kinds that have a value at every step."""
+
+BUILT_IN_NAMES = ("first", "last", "prev")
+"""Names that cannot be declared anew."""
+
+FUNCTIONS = (
+    "abs", "min", "max", "sqrt", "sin", "cos", "tan", "exp", "log", "norm", "dist", "atan2", "length",
+    "contains", "starts_with", "ends_with", "matches", "count", "sum", "rate", "seen",
+    "box", "ball", "circle", "halfspace", "polytope", "ellipsoid", "union", "intersection", "complement",
+)  # fmt: skip
+"""Names that cannot be declared as something that is called."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Symbol:
@@ -39,6 +52,8 @@ class Symbol:
     scope: Scope | None = None
     value: object = None
     exports: Scope | None = None
+    imported: Span | None = None
+    """Where an import brings it in."""
 
 
 @dataclass(eq=False)
@@ -62,14 +77,18 @@ class Scope:
 
     def define(self, symbol: Symbol) -> Diagnostic | None:
         """Add a symbol. If the name is taken in this very scope, nothing changes and the report comes back."""
+        called = symbol.kind in ("pattern", "prop", "region") and bool(getattr(symbol.node, "parameters", ()))
+        if symbol.name in BUILT_IN_NAMES or (symbol.name in FUNCTIONS and (called or symbol.kind == "pattern")):
+            return report("AS0202", symbol.span, name=symbol.name)
         first = self.symbols.get(symbol.name)
         if first is None:
             self.symbols[symbol.name] = symbol
             return None
         if "error" in (first.kind, symbol.kind):
             return None
-        there = (Annotation(first.span, "first declared here"),) if first.span is not None else ()
-        return report("AS0201", symbol.span, annotations=there, name=symbol.name, kind=first.kind)
+        before = first.imported or first.span
+        there = (Annotation(before, "first declared here"),) if before is not None else ()
+        return report("AS0201", symbol.imported or symbol.span, annotations=there, name=symbol.name, kind=first.kind)
 
     def lookup(self, name: str) -> Symbol | None:
         """What the name means here, which counts as a use; None if nothing."""

@@ -171,3 +171,10 @@ SECOND = parse_unit("s")
 def in_unit(value: float, unit: Unit) -> str:
     """A value in SI base units, written in ``unit``: ``in_unit(0.3, ms)`` is ``300ms``."""
     return f"{value / (unit.scale or 1.0):.10g}{unit if unit.text and unit.scale else unit.si}"
+
+
+def to_si(value: float, unit: Unit) -> float:
+    """A value that was counted in ``unit``, in SI base units; ``35cm`` is 0.35 and not its neighbour."""
+    scale = unit.scale or 1.0
+    inverse = round(1 / scale) if scale < 1 else 0
+    return value / inverse if inverse and 1 / inverse == scale else value * scale
