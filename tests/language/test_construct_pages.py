@@ -9,15 +9,48 @@ from .run import run
 
 PAGES = Path(__file__).parents[2] / "docs" / "language"
 
-CONSTRUCTS = (
-    "import const pattern environment signal system region prop task assume reward machine phase role train expect"
-    " verify deploy example cost"
-).split()
-OPERATORS = (
-    "boolean ends always eventually next until weak_until release strong_release yesterday once historically since"
-    " trigger aggregates seen each"
-).split()
-MEANINGS = "traces intervals verdicts robustness".split()
+CONSTRUCTS = [
+    "import",
+    "const",
+    "pattern",
+    "environment",
+    "signal",
+    "system",
+    "region",
+    "prop",
+    "task",
+    "assume",
+    "reward",
+    "machine",
+    "phase",
+    "role",
+    "train",
+    "expect",
+    "verify",
+    "deploy",
+    "example",
+    "cost",
+]
+OPERATORS = [
+    "boolean",
+    "ends",
+    "always",
+    "eventually",
+    "next",
+    "until",
+    "weak_until",
+    "release",
+    "strong_release",
+    "yesterday",
+    "once",
+    "historically",
+    "since",
+    "trigger",
+    "aggregates",
+    "seen",
+    "each",
+]
+MEANINGS = ["traces", "intervals", "verdicts", "robustness"]
 
 
 def announced(fence: Fence) -> set[str]:
