@@ -32,7 +32,7 @@ def command(name: str | None, form: str, data: Path | None, rounds: int) -> int:
         from agentc.lang.spelling import nearest
 
         known = ", ".join(BENCHMARKS)
-        raise AgentcError([report("AS0918", None, name=name, known=known, suggestion=nearest(name, BENCHMARKS))])
+        raise AgentcError([report("AS0968", None, name=name, known=known, suggestion=nearest(name, BENCHMARKS))])
     rows = import_module(f"agentc.benchmarks.{BENCHMARKS[name][0]}").run(rounds=rounds, data=data)
     if form == "json":
         import json
