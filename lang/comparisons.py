@@ -8,7 +8,7 @@ from typing import Protocol
 
 from agentc.lang import ast
 from agentc.lang.context import Context, described, nearest
-from agentc.lang.names import FORMULAS, Names, enum_with, kind_in_words
+from agentc.lang.names import Names, enum_with, kind_in_words
 from agentc.lang.quantities import coordinate_types
 from agentc.lang.scope import READABLE, Scope, Symbol
 from agentc.lang.source import Span
@@ -17,6 +17,7 @@ from agentc.lang.typed import Typed
 from agentc.lang.types import BOOL, TEXT, Type, real
 from agentc.lang.units import Unit
 
+_VALUES = (*READABLE, "const", "param", "parameter", "phase", "tool")
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "==": lambda a, b: a == b, "!=": lambda a, b: a != b, "<": lambda a, b: a < b, "<=": lambda a, b: a <= b,
     ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
@@ -57,8 +58,8 @@ class Comparisons:
             if i not in names or self._untyped(names[i], scope) is not None:
                 continue
             symbol = scope.find(names[i].id)
-            # a proposition is expanded only if it is not the name of a member
-            if symbol is not None and symbol.kind not in FORMULAS:
+            # what is not a value is read only if it is not the name of a member
+            if symbol is not None and symbol.kind in _VALUES:
                 found[i] = self.terms.term(operand, scope)
         for i, operand in enumerate(expr.operands):
             if i not in names:

@@ -79,6 +79,8 @@ class Names:
                 return whole
         symbol = scope.lookup(path[0][0])
         if symbol is None:
+            if scope.is_incomplete:
+                return Symbol(path[0][0], "error")
             self.unknown(path[0][0], path[0][1], scope, wanted)
             return None
         for name, span in path[1:]:
@@ -134,9 +136,9 @@ class Names:
             self.context.report("AS0207", span, name=name, signal=signal.name)
             return
         candidates = [n for n in scope.names() if "." not in n]
-        self.context.report(
-            "AS0203", span, kind=wanted, name=name, suggestion=nearest(name, [*candidates, "first", "last"])
-        )
+        meant = nearest(name, [*candidates, "first", "last"])
+        if meant is not None or not scope.incomplete:
+            self.context.report("AS0203", span, kind=wanted, name=name, suggestion=meant)
 
     def unknown_function(self, name: str, span: Span, scope: Scope, builtin: list[str]) -> None:
         """Report a call of nothing: a misspelt operator, an operator of another logic, a misspelt function."""

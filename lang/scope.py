@@ -70,6 +70,10 @@ class Scope:
     symbols: dict[str, Symbol] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     """Names of this scope that have been looked up."""
+    lenient: bool = False
+    """Whether names may be missing here because what declares them is wrong: then only near misses are reported."""
+    incomplete: bool = False
+    """Whether more names belong here than are known, for a reason that has been reported."""
 
     def child(self, *, step: float | None = None, trace: Literal["steps", "phases"] | None = None) -> Scope:
         """A scope inside this one."""
@@ -117,6 +121,16 @@ class Scope:
         while scope is not None:
             yield scope
             scope = scope.parent
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether a name that means nothing here may be one that is not known for a reason reported before."""
+        return any(s.incomplete for s in self.chain())
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether this scope or one around it is lenient."""
+        return any(s.lenient for s in self.chain())
 
     @property
     def step_duration(self) -> float | None:
