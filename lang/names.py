@@ -79,8 +79,6 @@ class Names:
                 return whole
         symbol = scope.lookup(path[0][0])
         if symbol is None:
-            if scope.is_incomplete:
-                return Symbol(path[0][0], "error")
             self.unknown(path[0][0], path[0][1], scope, wanted)
             return None
         for name, span in path[1:]:

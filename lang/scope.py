@@ -72,8 +72,6 @@ class Scope:
     """Names of this scope that have been looked up."""
     lenient: bool = False
     """Whether names may be missing here because what declares them is wrong: then only near misses are reported."""
-    incomplete: bool = False
-    """Whether more names belong here than are known, for a reason that has been reported."""
 
     def child(self, *, step: float | None = None, trace: Literal["steps", "phases"] | None = None) -> Scope:
         """A scope inside this one."""
@@ -121,11 +119,6 @@ class Scope:
         while scope is not None:
             yield scope
             scope = scope.parent
-
-    @property
-    def is_incomplete(self) -> bool:
-        """Whether a name that means nothing here may be one that is not known for a reason reported before."""
-        return any(s.incomplete for s in self.chain())
 
     @property
     def incomplete(self) -> bool:
