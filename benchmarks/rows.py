@@ -61,9 +61,8 @@ def compared(
     if peer is None:
         return Row(case, mine, None, peer_name, None, unit, target, None, note)
     ratio = statistics.median(a / b for a, b in zip(ours, peer, strict=True))
-    return Row(
-        case, mine, statistics.median(peer), peer_name, ratio, unit, target, None if holds is None else holds(ratio), note
-    )
+    judged = None if holds is None else holds(ratio)
+    return Row(case, mine, statistics.median(peer), peer_name, ratio, unit, target, judged, note)
 
 
 def table(rows: Sequence[Row]) -> str:
