@@ -49,6 +49,8 @@ class Context:
         self.via: tuple[Span, ...] = ()
         self.depth = 0
         self.expansions = 0
+        self.too_deep = False
+        """Whether the present expression has been reported as too deep."""
         self.generic = False
         """Whether a definition is checked by itself: what only a use can tell (the step, say) is not reported."""
         self.each_types: dict[int, Type] = {}
@@ -96,12 +98,18 @@ class Context:
         self.report(code, span, **values)
         return self.error(span)
 
+    def begin(self) -> None:
+        """Begin with an expression from outside: the bounds are for each of them."""
+        self.expansions, self.too_deep = 0, False
+
     def descend(self, span: Span) -> bool:
         """Go one level deeper; False, and a report, where that is too deep. Pair with ``depth -= 1``."""
         self.depth += 1
         if self.depth <= MAX_DEPTH:
             return True
-        self.report("AS0219", span, limit=MAX_DEPTH)
+        if not self.too_deep:
+            self.report("AS0219", span, limit=MAX_DEPTH)
+        self.too_deep = True
         return False
 
 

@@ -67,7 +67,7 @@ class Elaborator:
         Warns where the first step decides by a value that does not exist yet. Below ``each``, its names are
         signals of the body.
         """
-        self._context.expansions = 0
+        self._context.begin()
         if isinstance(expr, ast.Each):
             scope, expr = self._expansion.each_scope(expr, scope), expr.body
         return self._linted(self._formulas.formula(expr, scope), expr, scope)
@@ -80,7 +80,7 @@ class Elaborator:
 
     def proposition(self, expr: ast.Expr, scope: Scope, place: str = "a proposition") -> Typed:
         """A formula without temporal operators; ``place`` says where it stands (``a guard``)."""
-        self._context.expansions = 0
+        self._context.begin()
         return self._formulas.proposition(expr, scope, place)
 
     def term(self, expr: ast.Expr, scope: Scope, expected: Type | None = None) -> Typed:
@@ -88,7 +88,7 @@ class Elaborator:
 
         A bare constant counts in the unit that is expected; without an expected type a proposition may come back.
         """
-        self._context.expansions = 0
+        self._context.begin()
         return self._terms.term(expr, scope, expected)
 
     def region(self, expr: ast.Expr, scope: Scope) -> Typed:
@@ -123,7 +123,7 @@ class Elaborator:
 
         Reports what is wrong in it even if nothing uses it, and warns as :meth:`formula` does.
         """
-        self._context.expansions = 0
+        self._context.begin()
         typed = self._expansion.definition(symbol)
         if typed is not None and isinstance(symbol.node, ast.FormulaItem):
             return self._linted(typed, symbol.node.body, symbol.scope or Scope())

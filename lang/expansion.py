@@ -31,6 +31,7 @@ class Expansion:
         self._done: dict[_Key, Typed] = {}
         self._kept: list[object] = []  # what the keys of _done identify by id
         self._active: dict[int, Symbol] = {}
+        self._cyclic: set[int] = set()  # definitions on a circle that has been reported
 
     # ---------------------------------------------------------------- formulas
 
@@ -51,7 +52,9 @@ class Expansion:
             return found
         context.expansions += 1
         if context.expansions > MAX_EXPANSIONS:
-            return context.failed("AS0218", span, name=symbol.name, limit=MAX_EXPANSIONS)
+            if context.expansions == MAX_EXPANSIONS + 1:
+                context.report("AS0218", span, name=symbol.name, limit=MAX_EXPANSIONS)
+            return context.error(span)
         typed = self._body(symbol, inner, () if span is symbol.span else (span,))
         if isinstance(node, ast.Proposition) and not parameters and typed.type.kind != "error":
             typed = _named(typed, symbol.name)
@@ -125,6 +128,11 @@ class Expansion:
             del self._active[id(symbol)]
 
     def _recursive(self, symbol: Symbol, span: Span) -> Typed:
+        members = list(self._active)
+        known = id(symbol) in self._cyclic
+        self._cyclic.update(members[members.index(id(symbol)) :])
+        if known:
+            return self.context.error(span)
         circle = [s for s in self._active.values() if s.span is not None and s is not symbol]
         others = tuple(Annotation(s.span, "which is expanded here") for s in circle if s.span is not None)
         return self.context.failed("AS0215", span, name=symbol.name, annotations=(*declared(symbol), *others))

@@ -14,7 +14,6 @@ from agentc.lang.units import SECOND, in_unit
 NEXT = ("X", "WX", "Y", "WY")
 """The operators that take a count instead of an interval."""
 
-_WIDER = {"X": "F", "WX": "G", "Y": "O", "WY": "H"}
 _TOLERANCE = 1e-9  # durations are decimal fractions, which binary floats only approximate
 
 
@@ -38,8 +37,7 @@ class Intervals:
         if interval is None:
             return Window(1, 1) if counts else Window(0, None)
         if counts != (interval.form == "count"):
-            self._wrong_form(interval, op)
-            return None
+            return None  # the parser has reported it
         turns = [b.count == "turns" for b in (interval.lo, interval.hi) if b is not None]
         # `[2, 8 turns]` counts both in turns; `[2 turns, 8]` does not say
         unclear = turns[:1] == [True] or (interval.lo is not None and interval.lo.count is not None)
@@ -62,18 +60,6 @@ class Intervals:
             self.context.report("AS0409", interval.span, lo=lo, hi="inf" if hi is None else hi)
             return None
         return Window(lo, hi, any(turns))
-
-    def _wrong_form(self, interval: ast.Interval, op: str) -> None:
-        text = " ".join(interval.span.text.split()).strip("[]() ")
-        if op in NEXT:
-            wanted, found, mend = (
-                "a count (`[3]`)",
-                "an interval",
-                f"{_WIDER[op]}{' '.join(interval.span.text.split())}",
-            )
-        else:
-            wanted, found, mend = "an interval", "a count", f"{op}[{text}, {text}]"
-        self.context.report("AS0411", interval.span, op=op, wanted=wanted, found=found, mend=mend)
 
     def _steps(self, bound: ast.Bound, turns: bool, scope: Scope) -> int | None:
         term = self.context.term(bound.value, scope, None)

@@ -47,7 +47,9 @@ class Quantities:
             if other.type.unit != unit:
                 self._mismatch(op, first, other, span)
                 return None
-            unit = unit.joined(other.type.unit)
+            if first.is_constant or not other.is_constant:  # how a constant was written counts last
+                unit = other.type.unit if first.is_constant else unit.joined(other.type.unit)
+                first = other if first.is_constant else first
         if unit.bare or len(counted) == len(terms):
             return terms, unit
         if all(t.is_constant for t in counted) and not unit.dimensionless:
