@@ -95,6 +95,7 @@ class RewardTermIR:
     formula: Formula | None = None
     ends: bool | None = None
     clip: tuple[float, float] | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

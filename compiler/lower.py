@@ -10,27 +10,42 @@ from collections.abc import Collection, Mapping
 
 from agentc.compiler import agent as target
 from agentc.compiler.agent import Literalish
-from agentc.compiler.logic.ir import Formula, Node, Term, formula, prop, show, signals, term
+from agentc.compiler.logic.ir import (
+    CONNECTIVES,
+    FALSE,
+    FUTURE,
+    PAST,
+    TRUE,
+    Formula,
+    Node,
+    Term,
+    Value,
+    formula,
+    prop,
+    show,
+    signals,
+    term,
+)
+from agentc.compiler.logic.rewrite import simplify
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
 from agentc.compiler.training_config import TRAINERS, Given, check_against
+from agentc.compiler.turns import beginning, within
 from agentc.compiler.verify_config import METHODS
 from agentc.lang import checked
 from agentc.lang.typed import Typed
 
-_FORMULAS = frozenset(
-    ("true", "false", "first", "last", "atom", "not", "and", "or", "implies", "xor", "iff")
-    + ("F", "G", "X", "WX", "U", "R", "W", "M", "O", "H", "Y", "WY", "S", "T")
-)
+_FORMULAS = frozenset(("true", "false", "first", "last", "atom", *CONNECTIVES, *FUTURE, *PAST))
 
 
 class Lowering:
     """The fold from elaborated expressions to nodes.
 
-    ``opaque`` names the propositions that stay Boolean signals of their own names, as the examples want it.
+    ``opaque`` names the propositions that stay Boolean signals of their own names, as the examples want it;
+    ``turn`` is true where a turn of a language-model agent begins, for intervals of turns.
     """
 
-    def __init__(self, opaque: Collection[str] = ()) -> None:
-        self._opaque = frozenset(opaque)
+    def __init__(self, opaque: Collection[str] = (), turn: Formula | None = None) -> None:
+        self._opaque, self._turn = frozenset(opaque), turn
         self._made: dict[Typed, Node] = {}
 
     def node(self, root: Typed) -> Node:
@@ -50,13 +65,23 @@ class Lowering:
             if open_:
                 stack.extend(reversed(open_))
                 continue
-            args = [made[a] for a in at.args]
-            if at.op in _FORMULAS:
-                made[at] = formula(at.op, args, at.interval)
-            else:
-                made[at] = term(at.op, args, at.value, at.interval)
+            made[at] = self._combine(at, [made[a] for a in at.args])
             stack.pop()
         return made[root]
+
+    def _combine(self, at: Typed, args: list[Node]) -> Node:
+        if at.op not in _FORMULAS:
+            return term(at.op, args, at.value, at.interval)
+        if at.value == "turns":
+            assert at.interval is not None and at.interval[1] is not None and self._turn is not None
+            formulas = tuple(a for a in args if isinstance(a, Formula))
+            return within(at.op, formulas, at.interval[1], self._turn)
+        if at.op == "and" and len(args) == 1:
+            return args[0]  # a proposition that only renames another one
+        node = formula(at.op, args, at.interval)
+        if at.via and any(a is TRUE or a is FALSE for a in args):
+            return simplify(node)  # what a pattern's parameter left at its default leaves behind
+        return node
 
     def formula(self, root: Typed) -> Formula:
         """The formula of an expression that is one."""
@@ -78,7 +103,8 @@ def lower(spec: checked.CheckedSpec) -> tuple[target.AgentIR, ...]:
 
 def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
     """The meaning of one checked agent."""
-    fold = Lowering()
+    turn = _turn(agent)
+    fold = Lowering(turn=turn)
     environment = None
     outlines = [_outline(o, fold) for o in agent.outlines]
     if agent.environment is not None:
@@ -103,10 +129,23 @@ def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
             target.ExpectIR(e.kind, e.op, e.threshold, e.subject, e.confidence, e.source) for e in agent.expects
         ),
         verifies=tuple(_verify(v, fold) for v in agent.verifies),
-        examples=tuple(_example(e, agent) for e in agent.examples),
+        examples=tuple(_example(e, agent, turn) for e in agent.examples),
         outlines=tuple(outlines),
         parameters=dict(agent.parameters),
     )
+
+
+def _turn(agent: checked.CheckedAgent) -> Formula:
+    """Where a turn begins: at a phase that the agent writes, behind one that the environment wrote."""
+    written: list[str] = []
+    results: list[str] = []
+    for outline in agent.outlines:
+        if outline.construct == "phase":
+            generators = outline.content["generators"]
+            assert isinstance(generators, tuple)
+            answered = any(isinstance(g, Mapping) and g.get("generator") == "result" for g in generators)
+            (results if answered else written).append(outline.name)
+    return beginning(written, results)
 
 
 def _signal(signal: checked.CheckedSignal, fold: Lowering) -> target.SignalIR:
@@ -150,7 +189,7 @@ def _reward(
             machine = _machine(named, fold, item.amount)
             continue
         body = None if item.typed is None else fold.formula(item.typed)
-        terms.append(target.RewardTermIR(item.kind, item.amount, item.name, body, item.ends, item.clip))
+        terms.append(target.RewardTermIR(item.kind, item.amount, item.name, body, item.ends, item.clip, item.span))
     discount = {} if reward.discount is None else {"discount": reward.discount}
     return target.RewardIR(terms=tuple(terms), shape=reward.shape, machine=machine, **discount)
 
@@ -176,7 +215,7 @@ def given(settings: tuple[checked.CheckedSetting, ...]) -> dict[str, Given]:
     return {s.name: Given(s.value, s.is_duration, s.key_span, s.value_span) for s in settings}
 
 
-def _raw(settings: tuple[checked.CheckedSetting, ...]) -> dict[str, Literalish]:
+def _raw(settings: tuple[checked.CheckedSetting, ...]) -> Mapping[str, Literalish]:
     fold = Lowering()
     return {s.name: _content(s.value, fold) for s in settings}
 
@@ -218,7 +257,9 @@ def _content(value: checked.Content, fold: Lowering) -> Literalish:
 # ---------------------------------------------------------------- examples
 
 
-def _example(example: checked.CheckedExample, agent: checked.CheckedAgent) -> target.ExampleIR:
+def _example(
+    example: checked.CheckedExample, agent: checked.CheckedAgent, turn: Formula | None
+) -> target.ExampleIR:
     """The example with carried-over values filled in.
 
     A proposition that a step speaks of is a Boolean of its own. One that the formula uses and no step speaks of
@@ -231,15 +272,15 @@ def _example(example: checked.CheckedExample, agent: checked.CheckedAgent) -> ta
     booleans = {s.name for s in all_signals(agent) if s.type.kind == "bool"}
     propositions = {p.name: p for p in agent.propositions}
     opaque = list(dict.fromkeys(p for p in _propositions(subject.typed) if p in propositions))
-    inner = Lowering(spoken & set(propositions))
+    inner = Lowering(spoken & set(propositions), turn)
     opaque = [p for p in opaque if p in spoken or not _computable(propositions[p].typed, inner, assigned | spoken)]
-    body = Lowering(opaque).formula(subject.typed)
+    body = Lowering(opaque, turn).formula(subject.typed)
     return target.ExampleIR(
         title=example.title,
         subject=example.subject,
         satisfies=example.satisfies,
         formula=body,
-        valuations=_valuations(example, (*opaque, *sorted(spoken)), booleans),
+        valuations=_valuations(example, (*opaque, *sorted(spoken), *(n for n in signals(body) if n in booleans))),
         opaque=tuple(opaque),
         span=example.span,
     )
@@ -251,12 +292,12 @@ def all_signals(agent: checked.CheckedAgent) -> tuple[checked.CheckedSignal, ...
 
 
 def _valuations(
-    example: checked.CheckedExample, named: tuple[str, ...], booleans: Collection[str]
-) -> tuple[dict[str, target.Value], ...]:
-    carried: dict[str, target.Value] = {}
+    example: checked.CheckedExample, named: tuple[str, ...]
+) -> tuple[dict[str, Value], ...]:
+    carried: dict[str, Value] = {}
     steps = []
     for step in example.steps:
-        now: dict[str, target.Value] = dict.fromkeys((*named, *sorted(booleans)), False)
+        now: dict[str, Value] = dict.fromkeys(named, False)
         for literal in step:
             if literal.kind == "signal":
                 carried[literal.name] = literal.value

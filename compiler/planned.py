@@ -28,15 +28,15 @@ ALGORITHMS: dict[str, str] = {
 """Training algorithms to come, each with what it is."""
 
 BACKENDS: dict[str, str] = {
-    "system": "simulator of declared dynamics",
-    "phase": "token decoder",
-    "tool": "tool loop of language-model agents",
-    "model": "language models",
-    "prompt": "language models",
-    "role": "several agents",
-    "deploy": "deployment gate",
-    "decode": "token decoder",
-    "cost": "constrained learning",
-    "budget": "constrained learning",
+    "system": "simulation",
+    "phase": "decoder",
+    "tool": "tools",
+    "model": "language-model",
+    "prompt": "language-model",
+    "role": "multi-agent",
+    "deploy": "deployment",
+    "decode": "decoder",
+    "cost": "constrained-learning",
+    "budget": "constrained-learning",
 }
 """The backend that each construct waits for."""

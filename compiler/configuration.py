@@ -1,0 +1,69 @@
+"""What the compiler knows of settings and of backends, said of a checked file.
+
+``lang`` checks what was written; which algorithms there are, which settings each has, and what waits for a
+backend that is not built yet, is said here.
+"""
+
+from __future__ import annotations
+
+from agentc.compiler.lower import given
+from agentc.compiler.planned import ALGORITHMS, BACKENDS
+from agentc.compiler.training_config import TRAINERS, check_against
+from agentc.compiler.verify_config import BUILT, METHODS
+from agentc.lang.checked import CheckedAgent, CheckedSpec, CheckedTrain, CheckedVerify
+from agentc.lang.diagnostics import Diagnostic, report
+from agentc.lang.spelling import nearest
+
+
+def check_configuration(spec: CheckedSpec) -> list[Diagnostic]:
+    """Findings about the training, verification and backends of every agent of a file."""
+    found: list[Diagnostic] = []
+    for agent in spec.agents:
+        if agent.train is not None:
+            found.extend(_train(agent.train, rewarded=agent.reward is not None))
+        for verify in agent.verifies:
+            found.extend(_verify(verify))
+        found.extend(_pending(agent))
+    return found
+
+
+def _train(train: CheckedTrain, *, rewarded: bool) -> list[Diagnostic]:
+    name, span = train.algorithm, train.algorithm_span
+    if name in ALGORITHMS:
+        return [report("AS0711", span, name=name, what=ALGORITHMS[name])]
+    if name not in TRAINERS:
+        known = (*TRAINERS, *ALGORITHMS)
+        listed = ", ".join(f"`{n}`" for n in TRAINERS)
+        return [report("AS0610", span, name=name, known=listed, suggestion=nearest(name, known))]
+    found = check_against(TRAINERS[name], given(train.settings))[1]
+    if not rewarded:
+        found.append(report("AS0513", span, name=name))
+    return found
+
+
+def _verify(verify: CheckedVerify) -> list[Diagnostic]:
+    if verify.method is None:
+        return []
+    span = verify.method_span or verify.span
+    if verify.method not in METHODS:
+        known = ", ".join(f"`{n}`" for n in METHODS)
+        return [report("AS0620", span, name=verify.method, known=known, suggestion=nearest(verify.method, METHODS))]
+    found = check_against(METHODS[verify.method], given(verify.settings))[1]
+    if verify.method not in BUILT:
+        found.append(report("AS0712", span, name=verify.method))
+    return found
+
+
+def _pending(agent: CheckedAgent) -> list[Diagnostic]:
+    """A note for the first construct of each backend that is not built."""
+    found: dict[str, Diagnostic] = {}
+    outlines = list(agent.outlines)
+    if agent.environment is not None and agent.environment.system is not None:
+        outlines.insert(0, agent.environment.system)
+    for outline in outlines:
+        backend = BACKENDS.get(outline.construct)
+        if backend is not None and backend not in found:
+            name = f" `{outline.name}`" if outline.name != outline.construct else ""
+            construct = outline.construct if name else f"`{outline.construct}`"
+            found[backend] = report("AS0710", outline.span, construct=construct, name=name, backend=backend)
+    return list(found.values())

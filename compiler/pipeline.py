@@ -1,0 +1,197 @@
+"""The passes, in order: from the text of a spec to the meaning of its agents.
+
+::
+
+    read      the files                                         (source)
+    parse     text -> syntax tree                               (lang.parser)
+    check     names, types, units, items -> CheckedSpec         (lang.checker)
+    configure settings and backends that the compiler knows     (compiler.configuration)
+    lower     CheckedSpec -> AgentIR, all sugar gone            (compiler.lower)
+    bound     rewards that could be infinite                    (compiler.boundedness)
+    examples  run against the reference semantics               (compiler.examples)
+
+:func:`check` does all of this in plain Python. What is heavier hooks in behind it, each a function of the agents
+that come out of it: the sanity of formulas on their automata (``compiler.sanity``), the artifacts of the backends
+(``compiler.backends``), and the bundle (``compiler.bundle``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from agentc.compiler.agent import AgentIR, SignalIR
+from agentc.compiler.boundedness import can_be_infinite
+from agentc.compiler.configuration import check_configuration
+from agentc.compiler.examples import failures, run_examples
+from agentc.compiler.free_names import free_names
+from agentc.compiler.logic.ir import Formula
+from agentc.compiler.lower import Lowering, lower
+from agentc.lang import ast
+from agentc.lang.checked import CheckedSpec
+from agentc.lang.checker import check_module, ordered
+from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity, report
+from agentc.lang.elaborate import Elaborator
+from agentc.lang.imports import Library
+from agentc.lang.parser import parse, parse_formula
+from agentc.lang.scope import Scope, Symbol
+from agentc.lang.source import Source
+from agentc.lang.spelling import nearest
+from agentc.lang.types import BOOL, REAL, Type
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What came of checking some files.
+
+    ``modules`` and ``specs`` are one for each source, in order; ``agents`` are those of the files without an error.
+    """
+
+    sources: tuple[Source, ...]
+    modules: tuple[ast.Module, ...]
+    specs: tuple[CheckedSpec, ...]
+    agents: tuple[AgentIR, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing found is an error."""
+        return all(d.severity is not Severity.ERROR for d in self.diagnostics)
+
+    def agent(self, name: str) -> AgentIR:
+        """The agent of that name. Raises ``KeyError``."""
+        for agent in self.agents:
+            if agent.name == name:
+                return agent
+        raise KeyError(name)
+
+
+def check(
+    sources: Source | Iterable[Source],
+    *,
+    root: str | None = None,
+    parameters: Mapping[str, str] | None = None,
+    allow_extern: Iterable[str] = (),
+    examples: bool = True,
+) -> CheckResult:
+    """Check specs, from their text to the meaning of their agents.
+
+    Args:
+        sources: the files; see :func:`read`.
+        root: the folder that imports may reach; without it only the standard library.
+        parameters: values of ``param``s as texts, in the language's own syntax (``-p radius=0.5``).
+        allow_extern: the Python modules whose functions may label signals.
+        examples: whether to run the examples.
+    """
+    files = (sources,) if isinstance(sources, Source) else tuple(sources)
+    library = Library(root)
+    found: list[Diagnostic] = []
+    given = _parameters(parameters or {}, found)
+    modules: list[ast.Module] = []
+    specs: list[CheckedSpec] = []
+    agents: list[AgentIR] = []
+    for source in files:
+        parsed = parse(source)
+        spec = check_module(parsed.module, library, given, allow_extern)
+        here = [*parsed.diagnostics, *spec.diagnostics, *check_configuration(spec)]
+        if not _failed(here):
+            lowered = lower(spec)
+            for agent in lowered:
+                here.extend(unclipped_rewards(agent))
+                if examples:
+                    here.extend(failures(run_examples(agent)))
+            if not _failed(here):
+                agents.extend(lowered)
+        modules.append(parsed.module)
+        specs.append(spec)
+        found.extend(ordered(here))
+    found.extend(_unknown_parameters(given, specs))
+    return CheckResult(files, tuple(modules), tuple(specs), tuple(agents), tuple(found))
+
+
+def read(path: str, shown: str | None = None) -> Source:
+    """The text of a file under the name ``shown``. Raises ``AgentcError`` (AS0140 to AS0143) if it cannot be read."""
+    name = shown or path
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        return Source(name, data.decode("utf-8-sig").replace("\r\n", "\n"))
+    except FileNotFoundError:
+        wrong = report("AS0140", None, path=name)
+    except IsADirectoryError:
+        wrong = report("AS0141", None, path=name)
+    except OSError as error:
+        wrong = report("AS0142", None, path=name, reason=error.strerror or str(error))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        wrong = report("AS0143", None, path=name, byte=f"0x{data[error.start]:02x}", line=line)
+    raise AgentcError([wrong])
+
+
+def compile_formula(text: str, signals: Iterable[SignalIR] | None = None) -> Formula:
+    """The formula that a text denotes.
+
+    Unless ``signals`` are given, its names are Boolean signals, real ones where a number is asked for.
+
+    Raises ``AgentcError`` with all that is wrong in the text.
+    """
+    source = Source("<formula>", text)
+    expr, wrong = parse_formula(source)
+    if expr is None or _failed(wrong):
+        raise AgentcError(wrong)
+    scope = Scope()
+    for signal in signals or ():
+        of = Type(signal.kind, signal.members, signal.lo, signal.hi, size=signal.size)
+        scope.define(Symbol(signal.name, "signal", of))
+    if signals is None:
+        for name, numeric in free_names(expr).items():
+            scope.define(Symbol(name, "signal", REAL if numeric else BOOL))
+    elaborator = Elaborator()
+    typed = elaborator.formula(expr, scope)
+    found = ordered([*wrong, *elaborator.diagnostics])
+    if _failed(found):
+        raise AgentcError(found)
+    return Lowering().formula(typed)
+
+
+# ---------------------------------------------------------------- passes of one page
+
+
+def unclipped_rewards(agent: AgentIR) -> list[Diagnostic]:
+    """Rewards by robustness that could be infinite and have no ``clip``."""
+    declared = (*(agent.environment.signals if agent.environment else ()), *agent.signals)
+    kinds = {s.name: s.kind for s in declared}
+    return [
+        report("AS0507", term.span, name=term.name)
+        for term in (agent.reward.terms if agent.reward else ())
+        if term.kind == "robustness" and term.clip is None and term.formula is not None
+        and can_be_infinite(term.formula, kinds)
+    ]  # fmt: skip
+
+
+def _failed(found: Iterable[Diagnostic]) -> bool:
+    return any(d.severity is Severity.ERROR for d in found)
+
+
+def _parameters(texts: Mapping[str, str], found: list[Diagnostic]) -> dict[str, ast.Expr]:
+    """The values of parameters that can be read; for the others a finding."""
+    values: dict[str, ast.Expr] = {}
+    for name, text in texts.items():
+        expr, wrong = parse_formula(Source(f"-p {name}", text))
+        if expr is None or _failed(wrong):
+            reason = wrong[0].message if wrong else "it is no value"
+            found.append(report("AS0607", wrong[0].span if wrong else None, name=name, value=text, reason=reason))
+        else:
+            values[name] = expr
+    return values
+
+
+def _unknown_parameters(given: Mapping[str, ast.Expr], specs: Iterable[CheckedSpec]) -> list[Diagnostic]:
+    """Parameters that no spec has."""
+    known = sorted({name for spec in specs for scope in spec.scopes.values() for name in scope.names("param")})
+    found = []
+    for name, value in given.items():
+        if name not in known:
+            listed = ", ".join(f"`{k}`" for k in known) or "none"
+            found.append(report("AS0606", value.span, name=name, known=listed, suggestion=nearest(name, known)))
+    return found

@@ -1,0 +1,198 @@
+"""Training, acceptance, verification and deployment: what is asked of an agent.
+
+Which settings an algorithm or a method has is the compiler's knowledge; here the settings get their values.
+"""
+
+from __future__ import annotations
+
+from agentc.lang import ast
+from agentc.lang.check_context import Context, first_line, head, text
+from agentc.lang.checked import CheckedExpect, CheckedOutline, CheckedTrain, CheckedVerify, Content
+from agentc.lang.names import kind_in_words
+from agentc.lang.scope import Scope, Symbol
+from agentc.lang.source import Span
+
+_JUDGED = ("task", "safe", "behavior")
+_WANTED = "a task, a safe or a behavior"
+
+
+def check_train(context: Context, item: ast.Train, scope: Scope) -> CheckedTrain:
+    """A ``train`` item; the condition behind ``until`` is an expectation."""
+    until: str | None = None
+    if item.until is not None and not isinstance(item.until, ast.ErrorExpr):
+        condition = _expectation(context, item.until, None, scope, item.until.span)
+        until = None if condition is None else condition.source
+    settings = context.settings(item.settings, scope)
+    return CheckedTrain(item.algorithm, item.algorithm_span, until, settings, item.span)
+
+
+# ---------------------------------------------------------------- expectations
+
+_FLIPPED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<", "==": "==", "!=": "!="}
+
+
+def check_expect(context: Context, item: ast.Expect, scope: Scope) -> CheckedExpect | None:
+    """An acceptance criterion, None if it is not one (which was reported)."""
+    if isinstance(item.condition, ast.ErrorExpr):
+        return None
+    return _expectation(context, item.condition, item.confidence, scope, item.span)
+
+
+def _expectation(
+    context: Context, condition: ast.Expr, confidence: ast.Expr | None, scope: Scope, span: Span
+) -> CheckedExpect | None:
+    if not isinstance(condition, ast.Compare) or len(condition.ops) != 1:
+        context.report("AS0512", condition.span)
+        return None
+    left, right = condition.operands
+    op = condition.ops[0]
+    if _measured(left) is None and _measured(right) is not None:
+        left, right, op = right, left, _FLIPPED[op]
+    kind = _measured(left)
+    if kind is None or op != ("<=" if kind == "violations" else ">="):
+        context.report("AS0512", condition.span)
+        return None
+    subject = ""
+    if isinstance(left, ast.Call):
+        found = _subject(context, left, kind, scope)
+        if found is None:
+            return None
+        subject = found
+    threshold: float | None
+    if kind == "satisfaction":
+        threshold = context.number(right, scope, "satisfaction", 0, 1)
+    elif kind == "violations":
+        threshold = context.whole(right, scope, "violations", 0)
+    else:
+        threshold = context.number(right, scope, "return")
+    sure: float | None = None
+    if confidence is not None:
+        sure = context.number(confidence, scope, "confidence", 0, 1, lo_open=True)
+        if sure == 1:
+            domain = "a number above 0 and below 1"
+            context.report("AS0614", confidence.span, name="confidence", value=text(confidence.span), domain=domain)
+            sure = None
+        if sure is None:
+            return None
+    if threshold is None:
+        return None
+    return CheckedExpect(kind, op, threshold, subject, sure, text(condition.span), span)  # type: ignore[arg-type]
+
+
+def _measured(expr: ast.Expr) -> str | None:
+    """What an expectation can measure: ``satisfaction(f)``, ``violations(f)``, ``return``."""
+    if isinstance(expr, ast.Name) and expr.id == "return":
+        return "return"
+    if isinstance(expr, ast.Call) and isinstance(expr.function, ast.Name):
+        return expr.function.id if expr.function.id in ("satisfaction", "violations") else None
+    return None
+
+
+def _subject(context: Context, call: ast.Call, kind: str, scope: Scope) -> str | None:
+    if len(call.arguments) != 1 or call.arguments[0].name or call.arguments[0].when:
+        count = len(call.arguments)
+        found = "is something else" if count == 1 else "no arguments are given" if count == 0 else f"are {count}"
+        context.report("AS0304", call.span, name=kind, wanted="the name of one formula", found=found)
+        return None
+    return judged_name(context, call.arguments[0].value, scope)
+
+
+def judged_name(context: Context, expr: ast.Expr, scope: Scope) -> str | None:
+    """The name of a task, safe or behavior, None if it is not one (which was reported)."""
+    symbol = context.symbol(expr, scope, _WANTED)
+    return None if symbol is None else _judged(context, symbol, expr.span)
+
+
+def _judged(context: Context, symbol: Symbol, span: Span) -> str | None:
+    if symbol.kind not in _JUDGED:
+        context.report("AS0509", span, name=symbol.name, found=kind_in_words(symbol), wanted=_WANTED)
+        return None
+    return symbol.name
+
+
+# ---------------------------------------------------------------- verification
+
+
+def check_verify(context: Context, item: ast.Verify, scope: Scope) -> CheckedVerify | None:
+    """A verification item, None if its formula or bound is wrong (which was reported)."""
+    if isinstance(item.subject, ast.ErrorExpr):
+        return None
+    bound: tuple[str, float] | None = None
+    if item.bound is not None:
+        op, probability = item.bound
+        if op not in (">=", "<="):
+            context.report("AS0552", probability.span, op=op, value=text(probability.span))
+            return None
+        value = context.number(probability, scope, "P", 0, 1)
+        if value is None:
+            return None
+        bound = (op, value)
+    symbol = scope.lookup(item.subject.id) if isinstance(item.subject, ast.Name) else None
+    name = symbol.name if symbol is not None and symbol.kind in _JUDGED else None
+    typed = context.elaborator.formula(item.subject, scope)
+    settings = context.settings(item.settings, scope)
+    if typed.type.kind == "error":
+        return None
+    source = text(item.subject.span)
+    return CheckedVerify(typed, source, name, bound, item.method, item.method_span, settings, item.span)
+
+
+# ---------------------------------------------------------------- deployment
+
+
+def check_deploy(context: Context, item: ast.Block, scope: Scope, controllers: tuple[str, ...]) -> CheckedOutline:
+    """A ``deploy`` block; ``controllers`` are those that the agent's system has."""
+    required: list[Content] = []
+    shields: list[Content] = []
+    monitors: list[Content] = []
+    fallback: str | None = None
+    fallbacks = [i for i in item.items if isinstance(i, ast.Setting) and i.word == "fallback"]
+    context.single(fallbacks, "fallback", "`deploy`")
+    for part in item.items:
+        if isinstance(part, ast.Shield):
+            symbol = context.named(part.formula, part.formula_span, scope, _WANTED)
+            if symbol is not None and _judged(context, symbol, part.formula_span) is not None:
+                shields.append({"formula": symbol.name, "method": part.method})
+        elif isinstance(part, ast.Setting) and part.word == "require":
+            required.extend(_requirements(context, part.value, scope))
+        elif isinstance(part, ast.Setting) and part.word == "monitor":
+            name = judged_name(context, part.value, scope)
+            if name is not None:
+                monitors.append(name)
+        elif isinstance(part, ast.Setting) and part.word == "fallback":
+            if not isinstance(part.value, ast.Name) or part.value.id not in controllers:
+                context.unknown("controller", text(part.value.span), controllers, part.value.span)
+            elif part is fallbacks[0]:
+                fallback = part.value.id
+    if not item.items:
+        context.report("AS0510", head(item), block="`deploy`", mend="write `require proved(f)`")
+    content: dict[str, Content] = {
+        "require": tuple(required),
+        "shield": tuple(shields),
+        "monitor": tuple(monitors),
+        "fallback": fallback,
+    }
+    return CheckedOutline("deploy", "deploy", content, first_line(item.span))
+
+
+_REQUIREMENTS = ("proved", "met")
+
+
+def _requirements(context: Context, expr: ast.Expr, scope: Scope) -> list[Content]:
+    """``proved(f)`` and ``met(f)`` joined by ``&``; ``proved(f, unchecked)`` accepts a proof that no checker saw."""
+    parts = expr.operands if isinstance(expr, ast.Nary) and expr.op == "&" else (expr,)
+    found: list[Content] = []
+    for part in parts:
+        if isinstance(part, ast.ErrorExpr):
+            continue
+        call = part if isinstance(part, ast.Call) and isinstance(part.function, ast.Name) else None
+        kind = call.function.id if call is not None and isinstance(call.function, ast.Name) else ""
+        extra = call.arguments[1:] if call is not None else ()
+        unchecked = len(extra) == 1 and isinstance(extra[0].value, ast.Name) and extra[0].value.id == "unchecked"
+        if call is None or kind not in _REQUIREMENTS or not call.arguments or (extra and not unchecked):
+            context.report("AS0553", part.span)
+            continue
+        name = judged_name(context, call.arguments[0].value, scope)
+        if name is not None:
+            found.append({"what": kind, "formula": name, "unchecked": unchecked})
+    return found
