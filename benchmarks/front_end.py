@@ -38,7 +38,8 @@ def run(rounds: int = 7, data: Path | None = None) -> list[Row]:
 
 def _cpu(command: list[str]) -> Callable[[], float]:
     """User and system seconds of a process, as the kernel counts them."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # an installed package has its bytecode on disk, whatever this shell says about writing it
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
     def measure() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
