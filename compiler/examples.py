@@ -43,9 +43,6 @@ def _run(agent: AgentIR, example: ExampleIR) -> ExampleResult:
     declared = (*all_signals(agent), *(SignalIR(name, "bool") for name in example.opaque))
     try:
         judgement = judge(example.formula, trace, subject.role, declared, subject.each)
-    except ValueError as error:
-        undecided = report("AS0519", example.span, title=_quoted(example), reason=str(error))
-        return ExampleResult(agent.name, example, None, None, (undecided,))
     except AgentcError as error:
         return ExampleResult(agent.name, example, None, None, error.diagnostics)
     if judgement.holds == example.satisfies:

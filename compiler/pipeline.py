@@ -39,6 +39,9 @@ from agentc.lang.source import Source
 from agentc.lang.spelling import nearest
 from agentc.lang.types import BOOL, REAL, Type
 
+_GIVEN = "-p "
+"""How the value of a parameter is shown, where something is wrong with it."""
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -105,6 +108,7 @@ def check(
         modules.append(parsed.module)
         specs.append(spec)
         found.extend(ordered(here))
+    found = [_of_parameter(d, parameters or {}) for d in found]
     found.extend(_unknown_parameters(given, specs))
     return CheckResult(files, tuple(modules), tuple(specs), tuple(agents), tuple(found))
 
@@ -177,13 +181,21 @@ def _parameters(texts: Mapping[str, str], found: list[Diagnostic]) -> dict[str, 
     """The values of parameters that can be read; for the others a finding."""
     values: dict[str, ast.Expr] = {}
     for name, text in texts.items():
-        expr, wrong = parse_formula(Source(f"-p {name}", text))
+        expr, wrong = parse_formula(Source(f"{_GIVEN}{name}", text))
         if expr is None or _failed(wrong):
             reason = wrong[0].message if wrong else "it is no value"
             found.append(report("AS0607", wrong[0].span if wrong else None, name=name, value=text, reason=reason))
         else:
             values[name] = expr
     return values
+
+
+def _of_parameter(found: Diagnostic, texts: Mapping[str, str]) -> Diagnostic:
+    """What is wrong with a value that was given from outside is said of the parameter."""
+    if found.span is None or not found.span.source.name.startswith(_GIVEN) or found.severity is not Severity.ERROR:
+        return found
+    name = found.span.source.name.removeprefix(_GIVEN)
+    return report("AS0607", found.span, name=name, value=texts[name], reason=found.message)
 
 
 def _unknown_parameters(given: Mapping[str, ast.Expr], specs: Iterable[CheckedSpec]) -> list[Diagnostic]:

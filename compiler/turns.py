@@ -48,9 +48,10 @@ def _until(f: Formula, g: Formula, turns: int, start: Formula, *, past: bool) ->
     reached = FALSE
     for _ in range(turns):
         if past:
-            cross = and_(f, start, formula("Y", (reached,)))
-            reached = formula("S", (and_(f, not_(start)), or_(g, cross)))
+            stay, cross = not_(start), (start, formula("Y", (reached,)))
         else:
-            cross = and_(f, formula("X", (and_(start, reached),)))
-            reached = formula("U", (and_(f, formula("X", (not_(start),))), or_(g, cross)))
+            stay, cross = formula("X", (not_(start),)), (formula("X", (and_(start, reached),)),)
+        on = () if f is TRUE else (f,)
+        goal = g if reached is FALSE else or_(g, and_(*on, *cross))
+        reached = formula("S" if past else "U", (and_(*on, stay), goal))
     return reached

@@ -184,7 +184,6 @@ _ROWS = (
           "step {step} says that `{name}` is {said}, and the signals make it {is_}"),
     Entry("AS0517", "example-fails", _E, "the example {title} {claims} `{formula}`, and {outcome}"),
     Entry("AS0518", "example-says-both", _E, "one step says two things of `{name}`"),
-    Entry("AS0519", "example-undecided", _E, "the example {title} cannot be decided: {reason}"),
     Entry("AS0540", "unused-variable", _E, "the {kind} `{name}` is used in no equation", "use it or remove it"),
     Entry("AS0541", "no-equation", _E, "the state `{name}` has no equation{where}", "write `{name}' = ...`"),
     Entry("AS0542", "second-equation", _E, "`{name}` has a second equation"),

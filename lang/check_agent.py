@@ -264,7 +264,8 @@ class AgentChecker:
         if needs is not None and not has_environment and not broken:
             what = f"`{type(needs).__name__.lower()}`"
             context.report("AS0501", self.item.name_span, name=self.item.name, what=what)
-        phase = next((i for i in items if isinstance(i, ast.Phase | ast.Tool)), None)
+        writers = [i for i in items if isinstance(i, ast.Phase | ast.Tool)]
+        phase = next((i for i in writers if isinstance(i, ast.Phase)), writers[0] if writers else None)
         if phase is not None and not broken and not any(isinstance(i, ast.Model) for i in items):
             what = "phases" if isinstance(phase, ast.Phase) else "tools"
             context.report("AS0550", head(phase), name=self.item.name, what=what)

@@ -130,13 +130,24 @@ def _resolve(context: Context, expr: ast.Expr, scope: Scope) -> tuple[ast.Call |
     if symbol is not None and symbol.kind == "module" and symbol.exports is not None:
         symbol = symbol.exports.lookup(named.id) or symbol
     if symbol is None:
-        symbol = _standard(context.library, named.id)
+        symbol = _imported(named.id, scope) or _standard(context.library, named.id)
     if symbol is None:
         known = [*scope.names("environment", "system", "module"), *context.library.environments()]
         context.unknown("environment", named.id, known, named.span)
     elif symbol.kind == "error":
         symbol = None
     return call, symbol
+
+
+def _imported(name: str, scope: Scope) -> Symbol | None:
+    """The environment of that name in a module that was imported whole."""
+    for module in scope.names():
+        symbol = scope.find(module)
+        found = symbol.exports.lookup(name) if symbol is not None and symbol.exports is not None else None
+        if found is not None and found.kind in ("environment", "system"):
+            scope.lookup(module)
+            return found
+    return None
 
 
 def _standard(library: Library, name: str) -> Symbol | None:

@@ -99,6 +99,8 @@ class Formulas:
                 window = self.intervals.window(expr.interval, op, scope)
                 if window is None:
                     return context.error(expr.span)
+                if window.turns and (window.lo > 0 or not window.hi) and expr.interval is not None:
+                    return context.failed("AS0713", expr.interval.span)
                 value = "turns" if window.turns else None
                 return context.make(op, args, FORMULA, expr.span, value, (window.lo, window.hi))
             case _:
