@@ -104,9 +104,9 @@ class Terms:
 
     def unknown_unit(self, unknown: UnknownUnit, span: Span) -> None:
         """Report a symbol that is no unit."""
-        where = span
-        if span.text[unknown.offset : unknown.offset + len(unknown.symbol)] == unknown.symbol:
-            start = span.start + unknown.offset
+        where, offset = span, span.text.find(unknown.symbol, unknown.offset)
+        if offset >= 0 and unknown.symbol:
+            start = span.start + offset
             where = Span(span.source, start, start + len(unknown.symbol))
         self.context.report("AS0401", where, name=unknown.symbol, suggestion=nearest(unknown.symbol, symbols()))
 
