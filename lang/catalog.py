@@ -277,6 +277,13 @@ _ROWS = (
         "widen the declared range, or mend the environment",
     ),
     Entry(
+        "AS0720",
+        "memory-term",
+        _E,
+        "`{term}` looks back over the whole trace, which the monitors cannot do yet",
+        "state it with `O`, `H` or `S`, or check recorded traces with `agentc test`",
+    ),
+    Entry(
         "AS0790",
         "command-pending",
         _N,
@@ -347,6 +354,7 @@ _ROWS = (
         "agentc failed: {error}",
         "this is a bug in agentc; the traceback is in `{file}`",
     ),
+    Entry("AS0920", "value-of-other-type", _E, "signal `{name}` is {kind}, the environment gave {value}"),
     Entry("AS0901", "unknown-engine", _E, "no environment engine is named `{name}`", "there is {known}"),
     Entry(
         "AS0902", "environment-not-installed", _E, "the engine `{engine}` needs `{package}`, which is not installed",
