@@ -24,14 +24,14 @@ _AGENT = (
     "env signal task safe behavior assume cost budget reward machine phase tool model prompt train expect verify "
     "deploy decode example"
 ).split()
+_SYSTEM = ("state input output disturbance equation init step mode command controller signal assume cost").split()
 BELONGS = {
     "file": frozenset([*_COMMON, "import", "environment", "system", "agent"]),
     "agent": frozenset([*_COMMON, *_AGENT, "role"]),
     "role": frozenset([*_COMMON, *_AGENT]),
-    "environment": frozenset([*_COMMON, "engine", "signal", "input", "assume", "step", "init", "tool", "phase", "cost"]),
+    "environment": frozenset([*_COMMON, *"engine signal input assume step init tool phase cost".split()]),
     "system": frozenset(
-        [*_COMMON, "state", "input", "output", "disturbance", "equation", "init", "step", "mode", "command"]
-        + ["controller", "signal", "assume", "cost"]
+        [*_COMMON, *_SYSTEM],
     ),
 }
 """Which items belong in which block."""
@@ -153,14 +153,10 @@ class Builder(ExpressionBuilder):
         return ast.Pattern(self.text(c[0]), c[1], c[2], span=self.span(start, stop), name_span=self.at(c[0]))
 
     def do_prop(self, c: Children, start: int, stop: int) -> ast.Item:
-        return ast.Proposition(
-            self.text(c[0]), c[1] or (), c[2], span=self.span(start, stop), name_span=self.at(c[0])
-        )
+        return ast.Proposition(self.text(c[0]), c[1] or (), c[2], span=self.span(start, stop), name_span=self.at(c[0]))
 
     def do_region(self, c: Children, start: int, stop: int) -> ast.Item:
-        return ast.RegionItem(
-            self.text(c[0]), c[1] or (), c[2], span=self.span(start, stop), name_span=self.at(c[0])
-        )
+        return ast.RegionItem(self.text(c[0]), c[1] or (), c[2], span=self.span(start, stop), name_span=self.at(c[0]))
 
     def do_signal(self, c: Children, start: int, stop: int) -> ast.Signal:
         declaration, value, doc = c
@@ -241,9 +237,7 @@ class Builder(ExpressionBuilder):
         return ast.Edge(c[0], self.text(c[1]), c[2], span=self.span(start, stop), target_span=self.at(c[1]))
 
     def do_command(self, c: Children, start: int, stop: int) -> ast.Item:
-        return ast.Command(
-            self.text(c[0]), c[1], tuple(c[2:]), span=self.span(start, stop), name_span=self.at(c[0])
-        )
+        return ast.Command(self.text(c[0]), c[1], tuple(c[2:]), span=self.span(start, stop), name_span=self.at(c[0]))
 
     def do_sure_branch(self, c: Children, start: int, stop: int) -> ast.Item:
         return ast.Branch(None, tuple(c), span=self.span(start, stop))
@@ -260,14 +254,10 @@ class Builder(ExpressionBuilder):
     # ------------------------------------------------------------ formulas, rewards
 
     def do_formula_item(self, c: Children, start: int, stop: int) -> ast.Item:
-        return ast.FormulaItem(
-            c[0].text, self.text(c[1]), c[2], span=self.span(start, stop), name_span=self.at(c[1])
-        )
+        return ast.FormulaItem(c[0].text, self.text(c[1]), c[2], span=self.span(start, stop), name_span=self.at(c[1]))
 
     def do_named_assumption(self, c: Children, start: int, stop: int) -> ast.Item:
-        return ast.FormulaItem(
-            "assume", self.text(c[0]), c[1], span=self.span(start, stop), name_span=self.at(c[0])
-        )
+        return ast.FormulaItem("assume", self.text(c[0]), c[1], span=self.span(start, stop), name_span=self.at(c[0]))
 
     def do_assumption(self, c: Children, start: int, stop: int) -> ast.Item:
         span = self.span(start, stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from agentc.lang import ast
@@ -13,11 +14,13 @@ from agentc.lang.words import COUNTED, TEMPORAL_LETTERS
 
 Children = list[Any]
 
+_NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)*(?:\.[0-9]+(?:_[0-9]+)*)?(?:[eE][+-]?[0-9]+)?")
+
 
 class ExpressionBuilder:
     """Actions of the grammar for all that can stand in a value."""
 
-    def __init__(self, source: Source):
+    def __init__(self, source: Source) -> None:
         self.source = source
         self.diagnostics: list[Diagnostic] = []
         self.error_names: tuple[str, ...] = ()
@@ -84,10 +87,9 @@ class ExpressionBuilder:
 
     def check_number(self, text: str, start: int, stop: int) -> None:
         """Report a number that is well-formed and too large; others were reported by the lexer."""
-        if text.replace("_", "").lower().strip("0123456789.e+-") == "" and text[:1].isdigit() and text[-1:].isdigit():
-            if text.count(".") <= 1 and "__" not in text:
-                shown = text if len(text) < 40 else text[:30] + "..."
-                self.diagnostics.append(report("AS0124", self.span(start, stop), number=shown))
+        if _NUMBER.fullmatch(text):
+            shown = text if len(text) < 40 else text[:30] + "..."
+            self.diagnostics.append(report("AS0124", self.span(start, stop), number=shown))
 
     def do_string(self, c: Children, start: int, stop: int) -> ast.Expr:
         return ast.String(self.string_value(c[0]), span=self.span(start, stop))

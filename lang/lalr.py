@@ -31,7 +31,7 @@ class Many(list[Any]):
 class Stack:
     """A parse under way. ``feed`` takes one token; nothing here knows what an error means."""
 
-    def __init__(self, table: Table, builder: Builder, start: str):
+    def __init__(self, table: Table, builder: Builder, start: str) -> None:
         self.table = table
         self.builder = builder
         self.states = [table.starts[start]]

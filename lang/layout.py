@@ -56,10 +56,7 @@ def separate(
             if separator is None and (newline or previous.kind == "RBRACE"):
                 following = tokens[i + 1] if i + 1 < count else None
                 begins = _begins_item(token, following, names)
-                if newline and begins and token.text in HARD_ITEMS:
-                    _drop(brackets)
-                    separator = previous
-                elif newline and previous.start in torn:
+                if newline and ((begins and token.text in HARD_ITEMS) or previous.start in torn):
                     _drop(brackets)
                     separator = previous
                 elif newline:

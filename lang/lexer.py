@@ -7,7 +7,7 @@ terminals in lark's order, reads blanks and one token at a time; a test compares
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agentc.lang.diagnostics import Diagnostic, Edit, Fix, report
 from agentc.lang.source import Source, Span
@@ -68,7 +68,7 @@ def tokenize(source: Source) -> Lexed:
 
 
 class _Lexer:
-    def __init__(self, source: Source):
+    def __init__(self, source: Source) -> None:
         self.source = source
         self.text = source.text
         self.tokens: list[Token] = []
@@ -268,7 +268,7 @@ class _Lexer:
         if kind == BAD:
             self.broken.append(start)
 
-    def report(self, code: str, start: int, stop: int, *, replace: str | None = None, **values: str) -> None:
+    def report(self, code: str, start: int, stop: int, *, replace: str | None = None, **values: Any) -> None:
         span = Span(self.source, start, stop)
         fix = None if replace is None else Fix(f"replace with `{replace}`", (Edit(span, replace),))
         self.diagnostics.append(report(code, span, fix=fix, **values))

@@ -131,10 +131,11 @@ def _rule(rule: Any, number_of: dict[str, int]) -> list[Any]:
 
 def _lexer(lark: Any) -> tuple[list[str], str, dict[str, str]]:
     """Names of the groups, the pattern that reads blanks and one token, and the words that are keywords."""
-    from lark.lexer import _create_unless
+    from lark import lexer as lark_lexer
 
+    create_unless: Any = lark_lexer._create_unless
     lexer = lark.parser.lexer
-    terminals, unless = _create_unless(lexer.terminals, lexer.g_regex_flags, re, False)
+    terminals, unless = create_unless(lexer.terminals, lexer.g_regex_flags, re, False)
     keywords: dict[str, str] = {}
     for name, callback in unless.items():
         if name != "NAME":

@@ -42,8 +42,9 @@ def _parse(source: Source, start: str) -> tuple[object, tuple[Diagnostic, ...]]:
     stack = Stack(load_table(), builder, start)
     recovery = Recovery(source, lexed.tokens, lexed.broken, stack)
     if start == "formula":
-        recovery.whole_file = False
-        recovery.tokens = [token for token in recovery.tokens if token.kind != SEPARATOR or token.text == ";"]
+        state = recovery.state
+        state.whole_file = False
+        state.tokens = [token for token in state.tokens if token.kind != SEPARATOR or token.text == ";"]
     complete = recovery.run()
     value = stack.values[-1] if complete else None
     found = [*lexed.diagnostics, *recovery.diagnostics, *builder.diagnostics]

@@ -36,7 +36,7 @@ class Table:
     An action ``2 * s`` shifts to state ``s``; ``2 * r + 1`` reduces by rule ``r``.
     """
 
-    def __init__(self, data: dict[str, Any]):
+    def __init__(self, data: dict[str, Any]) -> None:
         self._symbols: list[str] = data["symbols"]
         self._terminals: int = data["terminals"]
         self._packed: list[list[int]] = data["rows"]
