@@ -1,0 +1,47 @@
+"""Training the agent of a spec: its environment, its learner, its run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from agentc.compiler.agent import AgentIR, Literalish
+from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.compiled import CompiledAgent
+from agentc.runtime.learn.ppo import PPOConfig
+from agentc.runtime.learn.train import Callback, TrainResult, train
+from agentc.runtime.runs import Run, begin_run
+from agentc.runtime.spec_vector import SpecVectorEnv
+
+
+def configuration(agent: AgentIR, seed: int | None = None, steps: int | None = None) -> PPOConfig:
+    """The learner's configuration of an agent, with seed and steps replaced where given.
+
+    Raises :class:`AgentcError`: AS0964 if the agent has no ``train`` block, AS0711 for an algorithm that
+    is not built yet.
+    """
+    if agent.train is None:
+        raise AgentcError([report("AS0964", None, agent=agent.name, item="train")])
+    if agent.train.algorithm != "ppo":
+        from agentc.compiler.planned import ALGORITHMS
+
+        name = agent.train.algorithm
+        raise AgentcError([report("AS0711", None, name=name, what=ALGORITHMS.get(name, name))])
+    settings: Mapping[str, Literalish] = agent.train.settings
+    discount = agent.reward.discount if agent.reward is not None else 0.99
+    config = PPOConfig.from_settings(settings, discount)
+    if seed is not None:
+        config = replace(config, seed=seed)
+    return config if steps is None else replace(config, steps=steps)
+
+
+def train_agent(
+    compiled: CompiledAgent, config: PPOConfig, run: Run, *, resume: bool = False, callbacks: Sequence[Callback] = ()
+) -> TrainResult:
+    """Train with ``config`` in the folder of ``run``; see :func:`agentc.runtime.learn.train.train`."""
+    begin_run(run, compiled.agent)
+    env = SpecVectorEnv(compiled, config.envs)
+    try:
+        return train(env, config, run.folder, resume=resume, callbacks=callbacks)
+    finally:
+        env.close()
