@@ -22,7 +22,9 @@ class SignalIR:
     """A signal: its type, range and unit. ``members`` only for ``enum``; ``size`` for vectors and texts.
 
     ``lo`` and ``hi`` are in SI base units (``unit`` is what was written); None is unbounded. ``definition``
-    is the formula or term of a defined signal, ``extern`` the ``module:function`` that labels it.
+    is the formula or term of a defined signal, ``extern`` the ``module:function`` that labels it; formulas speak
+    of what defines a signal in its place. ``phase`` says that it belongs to a phase or a tool of a language-model
+    agent: a phase that is called ``action`` has a value at step 0, as the action of an environment has not.
     """
 
     name: str
@@ -35,6 +37,7 @@ class SignalIR:
     definition: Formula | Term | None = None
     extern: str | None = None
     doc: str | None = None
+    phase: bool = False
 
 
 @dataclass(frozen=True)

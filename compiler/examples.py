@@ -84,8 +84,9 @@ def all_signals(agent: AgentIR) -> tuple[SignalIR, ...]:
 def _unset(agent: AgentIR, example: ExampleIR) -> list[Diagnostic]:
     """Signals that the formula reads and the steps do not set in time: at step 0, an action's at step 1."""
     found = []
+    phases = {s.name for s in agent.signals if s.phase}
     for name in signals(example.formula):
-        first = 1 if name.split(".")[0] == "action" else 0
+        first = 1 if name.split(".")[0] == "action" and name not in phases else 0
         if name in agent.formula(example.subject).each:
             continue
         if first == 1 and name in example.valuations[0]:

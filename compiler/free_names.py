@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
-
 from agentc.lang import ast
+from agentc.lang.check_context import children
 
 _BUILT_IN = ("first", "last", "time", "prev")
 
@@ -30,17 +28,8 @@ def free_names(root: ast.Expr) -> dict[str, bool]:
                 numeric = numeric or op in ("-", "/", "**", "+", "*")
             case ast.Call():
                 numeric = True
-        children = list(_children(node))
+        below = list(children(node))
         if isinstance(node, ast.Call) and isinstance(node.function, ast.Name):
-            children.remove(node.function)
-        stack.extend((child, numeric) for child in reversed(children))
+            below.remove(node.function)
+        stack.extend((child, numeric) for child in reversed(below))
     return {name: numeric for name, numeric in found.items() if name not in bound}
-
-
-def _children(node: ast.Node) -> Iterator[ast.Node]:
-    for field in fields(node):
-        value = getattr(node, field.name)
-        if isinstance(value, ast.Node):
-            yield value
-        elif isinstance(value, tuple):
-            yield from (item for item in value if isinstance(item, ast.Node))

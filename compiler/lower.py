@@ -21,6 +21,7 @@ from agentc.compiler.logic.ir import (
     Term,
     Value,
     formula,
+    postorder,
     prop,
     show,
     signals,
@@ -41,11 +42,17 @@ class Lowering:
     """The fold from elaborated expressions to nodes.
 
     ``opaque`` names the propositions that stay Boolean signals of their own names, as the examples want it;
-    ``turn`` is true where a turn of a language-model agent begins, for intervals of turns.
+    ``turn`` is true where a turn of a language-model agent begins, for intervals of turns; ``definitions`` define
+    signals from others, and stand in their place.
     """
 
-    def __init__(self, opaque: Collection[str] = (), turn: Formula | None = None) -> None:
-        self._opaque, self._turn = frozenset(opaque), turn
+    def __init__(
+        self,
+        opaque: Collection[str] = (),
+        turn: Formula | None = None,
+        definitions: Mapping[str, Typed] | None = None,
+    ) -> None:
+        self._opaque, self._turn, self._definitions = frozenset(opaque), turn, definitions or {}
         self._made: dict[Typed, Node] = {}
 
     def node(self, root: Typed) -> Node:
@@ -61,17 +68,24 @@ class Lowering:
                 made[at] = prop(at.proposition)
                 stack.pop()
                 continue
-            open_ = [a for a in at.args if a not in made]
+            below = at.args
+            if at.op in ("signal", "prev") and at.value in self._definitions:
+                below = (self._definitions[str(at.value)],)
+            open_ = [a for a in below if a not in made]
             if open_:
                 stack.extend(reversed(open_))
                 continue
-            made[at] = self._combine(at, [made[a] for a in at.args])
+            made[at] = self._combine(at, [made[a] for a in below])
             stack.pop()
         return made[root]
 
     def _combine(self, at: Typed, args: list[Node]) -> Node:
+        if at.op in ("signal", "prev") and args:
+            return args[0] if at.op == "signal" else _one_step_ago(args[0], str(at.value))
         if at.op not in _FORMULAS:
             return term(at.op, args, at.value, at.interval)
+        if at.op == "atom":
+            return args[0] if isinstance(args[0], Formula) else _atom(args[0])
         if at.value == "turns":
             assert at.interval is not None and at.interval[1] is not None and self._turn is not None
             formulas = tuple(a for a in args if isinstance(a, Formula))
@@ -96,6 +110,29 @@ class Lowering:
         return node
 
 
+def _atom(predicate: Node) -> Formula:
+    """The atom of a predicate. The previous value of a Boolean is its value one step ago: false at step 0."""
+    if predicate.op == "prev":
+        return formula("Y", (prop(str(predicate.value)),))
+    return formula("atom", (predicate,))
+
+
+def _one_step_ago(definition: Node, name: str) -> Node:
+    """``prev`` of a defined signal: of a proposition ``Y``, of a term the same term of the previous values.
+
+    Where the definition itself looks back, the signal stays one, and the runtime computes it.
+    """
+    if isinstance(definition, Formula):
+        return formula("Y", (definition,))
+    if any(isinstance(n, Formula) or n.op in ("prev", "in_seen") for n in postorder(definition)):
+        return term("prev", value=name)
+    made: dict[Node, Node] = {}
+    for node in postorder(definition):
+        op = "prev" if node.op == "signal" else node.op
+        made[node] = term(op, [made[a] for a in node.args], node.value, node.interval)
+    return made[definition]
+
+
 def lower(spec: checked.CheckedSpec) -> tuple[target.AgentIR, ...]:
     """The agents of a checked file. The file must be free of errors."""
     return tuple(lower_agent(agent) for agent in spec.agents)
@@ -104,7 +141,8 @@ def lower(spec: checked.CheckedSpec) -> tuple[target.AgentIR, ...]:
 def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
     """The meaning of one checked agent."""
     turn = _turn(agent)
-    fold = Lowering(turn=turn)
+    definitions = {s.name: s.definition for s in all_signals(agent) if s.definition is not None}
+    fold = Lowering((), turn, definitions)
     environment = None
     outlines = [_outline(o, fold) for o in agent.outlines]
     if agent.environment is not None:
@@ -129,7 +167,7 @@ def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
             target.ExpectIR(e.kind, e.op, e.threshold, e.subject, e.confidence, e.source) for e in agent.expects
         ),
         verifies=tuple(_verify(v, fold) for v in agent.verifies),
-        examples=tuple(_example(e, agent, turn) for e in agent.examples),
+        examples=tuple(_example(e, agent, turn, definitions) for e in agent.examples),
         outlines=tuple(outlines),
         parameters=dict(agent.parameters),
     )
@@ -258,7 +296,10 @@ def _content(value: checked.Content, fold: Lowering) -> Literalish:
 
 
 def _example(
-    example: checked.CheckedExample, agent: checked.CheckedAgent, turn: Formula | None
+    example: checked.CheckedExample,
+    agent: checked.CheckedAgent,
+    turn: Formula | None,
+    definitions: Mapping[str, Typed],
 ) -> target.ExampleIR:
     """The example with carried-over values filled in.
 
@@ -271,10 +312,11 @@ def _example(
     assigned = {lit.name for step in example.steps for lit in step if lit.kind == "signal"}
     booleans = {s.name for s in all_signals(agent) if s.type.kind == "bool"}
     propositions = {p.name: p for p in agent.propositions}
+    definitions = {name: d for name, d in definitions.items() if name not in assigned | spoken}
     opaque = list(dict.fromkeys(p for p in _propositions(subject.typed) if p in propositions))
-    inner = Lowering(spoken & set(propositions), turn)
+    inner = Lowering(spoken & set(propositions), turn, definitions)
     opaque = [p for p in opaque if p in spoken or not _computable(propositions[p].typed, inner, assigned | spoken)]
-    body = Lowering(opaque, turn).formula(subject.typed)
+    body = Lowering(opaque, turn, definitions).formula(subject.typed)
     return target.ExampleIR(
         title=example.title,
         subject=example.subject,
@@ -291,9 +333,7 @@ def all_signals(agent: checked.CheckedAgent) -> tuple[checked.CheckedSignal, ...
     return (*(agent.environment.signals if agent.environment else ()), *agent.signals)
 
 
-def _valuations(
-    example: checked.CheckedExample, named: tuple[str, ...]
-) -> tuple[dict[str, Value], ...]:
+def _valuations(example: checked.CheckedExample, named: tuple[str, ...]) -> tuple[dict[str, Value], ...]:
     carried: dict[str, Value] = {}
     steps = []
     for step in example.steps:

@@ -95,7 +95,8 @@ def check(
     agents: list[AgentIR] = []
     for source in files:
         parsed = parse(source)
-        spec = check_module(parsed.module, library, given, allow_extern)
+        broken = _failed(parsed.diagnostics)
+        spec = check_module(parsed.module, library, given, allow_extern, broken=broken)
         here = [*parsed.diagnostics, *spec.diagnostics, *check_configuration(spec)]
         if not _failed(here):
             lowered = lower(spec)

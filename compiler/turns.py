@@ -48,10 +48,10 @@ def _until(f: Formula, g: Formula, turns: int, start: Formula, *, past: bool) ->
     reached = FALSE
     for _ in range(turns):
         if past:
-            stay, cross = not_(start), (start, formula("Y", (reached,)))
+            stay, cross = not_(start), and_(start, formula("Y", (reached,)))
         else:
-            stay, cross = formula("X", (not_(start),)), (formula("X", (and_(start, reached),)),)
+            stay, cross = formula("X", (not_(start),)), formula("X", (and_(start, reached),))
         on = () if f is TRUE else (f,)
-        goal = g if reached is FALSE else or_(g, and_(*on, *cross))
+        goal = g if reached is FALSE else or_(g, and_(*on, cross))
         reached = formula("S" if past else "U", (and_(*on, stay), goal))
     return reached

@@ -169,7 +169,6 @@ _ROWS = (
     Entry("AS0507", "clip-needed", _E, "the robustness of `{name}` can be infinite, so it cannot be a reward as it is",
           "bound it: `robustness({name}, clip = 1)`"),
     Entry("AS0508", "shape-of-no-task", _E, "`{name}` is {found}; only tasks and behaviors shape a reward"),
-    Entry("AS0509", "wrong-subject", _E, "`{name}` is {found}; {wanted} is needed here"),
     Entry("AS0510", "empty-block", _E, "{block} is empty", "{mend}"),
     Entry("AS0511", "unreachable-state", _W, "no edge leads to the {kind} `{name}`", "remove it or lead an edge there"),
     Entry("AS0512", "expectation-form", _E, "this says nothing that can be expected",

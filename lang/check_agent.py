@@ -74,7 +74,7 @@ class AgentChecker:
             self._check(item)
         if isinstance(self.item, ast.Agent):
             self._whole()
-        if not any(isinstance(i, ast.ErrorItem) for i in self.item.items):
+        if not self.context.failed:
             self.context.diagnostics.extend(unused(self.scope))
         docs = [i.text for i in self.item.items if isinstance(i, ast.Doc)]
         return CheckedAgent(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 
 from agentc.lang import ast
 from agentc.lang.checked import CheckedSetting, Content
 from agentc.lang.context import nearest
-from agentc.lang.diagnostics import Annotation, Diagnostic, report
+from agentc.lang.diagnostics import Annotation, Diagnostic, Severity, report
 from agentc.lang.elaborate import Elaborator
 from agentc.lang.imports import Library
 from agentc.lang.scope import Scope, Symbol
@@ -27,6 +28,12 @@ class Context:
         self.library = library
         self.allow_extern = frozenset(allow_extern)
         self.diagnostics: list[Diagnostic] = elaborator.diagnostics
+        self.broken = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error so far: then what seems unused may be used by what was not understood."""
+        return self.broken or any(d.severity is Severity.ERROR for d in self.diagnostics)
 
     def report(self, code: str, span: Span | None, **values: object) -> None:
         """Add a finding; see :func:`agentc.lang.diagnostics.report`."""
@@ -48,7 +55,7 @@ class Context:
         if isinstance(expr, ast.ErrorExpr):
             return None
         if not isinstance(expr, ast.Name):
-            self.report("AS0509", expr.span, name=text(expr.span), found="no name", wanted=wanted)
+            self.report("AS0208", expr.span, name=text(expr.span), found="no name", wanted=wanted)
             return None
         return self.named(expr.id, expr.span, scope, wanted)
 
@@ -160,6 +167,28 @@ def listed(names: Iterable[str]) -> str:
     """Names as a phrase: ```a`, `b` and `c```."""
     quoted = [f"`{name}`" for name in names]
     return f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else "".join(quoted) or "none"
+
+
+def names_in(nodes: Iterable[ast.Node]) -> set[str]:
+    """The names that expressions below these nodes mention."""
+    found: set[str] = set()
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        stack.extend(children(node))
+    return found
+
+
+def children(node: ast.Node) -> Iterator[ast.Node]:
+    """The nodes right below a node."""
+    for field in fields(node):
+        value = getattr(node, field.name)
+        if isinstance(value, ast.Node):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (item for item in value if isinstance(item, ast.Node))
 
 
 def of_type(items: Iterable[ast.Item], *types: type) -> Iterator[ast.Item]:

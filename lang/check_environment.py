@@ -83,7 +83,7 @@ def bind_environment(context: Context, expr: ast.Expr, scope: Scope, agent: Scop
         return _bind_system(context, symbol, call, expr.span, scope, agent)
     if not isinstance(symbol.node, ast.Environment):
         wanted = "an environment or a system"
-        context.report("AS0509", expr.span, name=symbol.name, found=kind_in_words(symbol), wanted=wanted)
+        context.report("AS0208", expr.span, name=symbol.name, found=kind_in_words(symbol), wanted=wanted)
         agent.lenient = True
         return Bound(None)
     item = symbol.node
@@ -226,16 +226,17 @@ def _engine(context: Context, expr: ast.Expr, body: Scope, constant: bool) -> tu
         return "", {}
     arguments: dict[str, Content] = {}
     seen: set[str] = set()
-    for argument in expr.arguments:
-        if argument.name is None:
+    for i, argument in enumerate(expr.arguments):
+        name = argument.name or ("id" if i == 0 else None)  # which one of its family comes first
+        if name is None:
             context.report("AS0602", argument.span)
-        elif argument.name in seen:
+        elif name in seen:
             span = argument.name_span or argument.span
-            context.report("AS0306", span, function=expr.function.id, name=argument.name)
+            context.report("AS0306", span, function=expr.function.id, name=name)
         else:
-            seen.add(argument.name)
+            seen.add(name)
             if constant:
-                arguments[argument.name] = context.content(argument.value, body)
+                arguments[name] = context.content(argument.value, body)
             elif not isinstance(argument.value, ast.ListExpr | ast.Record | ast.Name):
                 context.elaborator.term(argument.value, body)
     return expr.function.id, arguments

@@ -17,7 +17,7 @@ def check_example(context: Context, item: ast.Example, scope: Scope) -> CheckedE
     wanted = "a task, a safe or a behavior"
     symbol = context.named(item.formula, item.formula_span, scope, wanted)
     if symbol is not None and symbol.kind not in _JUDGED:
-        context.report("AS0509", item.formula_span, name=item.formula, found=kind_in_words(symbol), wanted=wanted)
+        context.report("AS0208", item.formula_span, name=item.formula, found=kind_in_words(symbol), wanted=wanted)
         symbol = None
     if not item.steps:
         mend = "a trace has at least one step; `-` is an empty one"

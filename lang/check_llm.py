@@ -27,16 +27,17 @@ def declare_writer(context: Context, item: ast.Phase | ast.Tool, scope: Scope) -
     symbol = Symbol(item.name, kind, BOOL, item.name_span, item, scope)  # type: ignore[arg-type]
     if not context.define(scope, symbol):
         return []
-    signals = [CheckedSignal(item.name, BOOL, item.name_span)]
+    signals = [CheckedSignal(item.name, BOOL, item.name_span, phase=True)]
     if isinstance(item, ast.Phase):
-        return [*signals, CheckedSignal(f"{item.name}.text", TEXT, item.name_span)]
+        return [*signals, CheckedSignal(f"{item.name}.text", TEXT, item.name_span, phase=True)]
     seen: dict[str, ast.Parameter] = {}
     for parameter in item.parameters:
         type_ = context.elaborator.type(parameter.type, scope)
         if parameter.name in seen:
             context.report("AS0201", parameter.name_span, name=parameter.name)
         elif type_.kind != "error":
-            signals.append(CheckedSignal(f"{item.name}.{parameter.name}", type_, parameter.name_span))
+            full = f"{item.name}.{parameter.name}"
+            signals.append(CheckedSignal(full, type_, parameter.name_span, phase=True))
         seen[parameter.name] = parameter
     return signals
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from agentc.lang import ast
-from agentc.lang.check_context import Context, head, listed, of_type, text
+from agentc.lang.check_context import Context, head, listed, names_in, of_type, text
 from agentc.lang.check_signal import check_signal, check_step
 from agentc.lang.checked import CheckedOutline, CheckedSignal, Content
 from agentc.lang.context import nearest
@@ -20,7 +20,7 @@ from agentc.lang.imports import declare
 from agentc.lang.names import kind_in_words
 from agentc.lang.scope import Scope, Symbol
 from agentc.lang.source import Span
-from agentc.lang.typed import Typed, Value, postorder
+from agentc.lang.typed import Typed, Value
 from agentc.lang.types import Type, unbounded
 from agentc.lang.units import SECOND
 
@@ -64,25 +64,19 @@ class _Body:
     def __init__(self, context: Context, item: ast.System, scope: Scope, difference: bool) -> None:
         self.context, self.item, self.scope, self.difference = context, item, scope, difference
         self.variables: dict[str, Variable] = {}
-        self.used: set[str] = set()
 
     def of_kind(self, kind: str) -> list[Variable]:
         return [v for v in self.variables.values() if v.kind == kind]
 
-    def read(self, typed: Typed) -> Typed:
-        """Note the signals that an expression reads."""
-        self.used.update(str(n.value) for n in postorder(typed) if n.op in ("signal", "prev"))
-        return typed
-
     def proposition(self, expr: ast.Expr) -> Typed:
-        return self.read(self.context.elaborator.proposition(expr, self.scope))
+        return self.context.elaborator.proposition(expr, self.scope)
 
     def value(self, expr: ast.Expr, of: Type) -> Typed:
         """An expression for a value of a type."""
         if of.kind == "bool":
             return self.proposition(expr)
         wanted = None if of.kind == "error" else unbounded(of)
-        return self.read(self.context.elaborator.term(expr, self.scope, wanted))
+        return self.context.elaborator.term(expr, self.scope, wanted)
 
 
 def check_system(
@@ -106,9 +100,6 @@ def check_system(
     for part in of_type(item.items, ast.Signal):
         assert isinstance(part, ast.Signal)
         signals.extend(check_signal(context, part, scope))
-    for signal in signals:
-        if signal.definition is not None:
-            body.read(signal.definition)
     for part in item.items:
         if isinstance(part, DEFINED):
             context.diagnostics.extend(declare(part, scope))
@@ -125,8 +116,9 @@ def check_system(
         dynamics.update(_equations(body, equations, modes))
     controllers = {c.name: _controller(body, c) for c in item.items if isinstance(c, ast.Controller)}
     broken = any(isinstance(i, ast.ErrorItem) for i in item.items)
+    used = names_in(i for i in item.items if not isinstance(i, ast.Variables | ast.Controller))
     for variable in () if broken else body.variables.values():
-        if variable.kind in ("input", "disturbance") and variable.name not in body.used:
+        if variable.kind in ("input", "disturbance") and variable.name not in used:
             context.report("AS0540", variable.span, kind=variable.kind, name=variable.name)
     return CheckedSystem(
         tuple(body.variables.values()),

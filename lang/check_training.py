@@ -105,7 +105,7 @@ def judged_name(context: Context, expr: ast.Expr, scope: Scope) -> str | None:
 
 def _judged(context: Context, symbol: Symbol, span: Span) -> str | None:
     if symbol.kind not in _JUDGED:
-        context.report("AS0509", span, name=symbol.name, found=kind_in_words(symbol), wanted=_WANTED)
+        context.report("AS0208", span, name=symbol.name, found=kind_in_words(symbol), wanted=_WANTED)
         return None
     return symbol.name
 

@@ -34,7 +34,10 @@ class CheckedSetting:
 
 @dataclass(frozen=True, slots=True)
 class CheckedSignal:
-    """A signal with its type; ``definition`` if other signals define it, ``extern`` if a Python function does."""
+    """A signal with its type; ``definition`` if other signals define it, ``extern`` if a Python function does.
+
+    ``phase`` if it belongs to a phase or a tool.
+    """
 
     name: str
     type: Type
@@ -43,6 +46,7 @@ class CheckedSignal:
     definition: Typed | None = None
     extern: str | None = None
     doc: str | None = None
+    phase: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,15 +26,18 @@ def check_module(
     library: Library,
     parameters: Mapping[str, ast.Expr] | None = None,
     allow_extern: Iterable[str] = (),
+    *,
+    broken: bool = False,
 ) -> CheckedSpec:
     """Check a parsed file.
 
     ``parameters`` are the values of ``param``s given from outside, ``allow_extern`` the Python modules whose
-    functions may label signals. Agents come back as far as they could be understood; whether they mean something
-    is ``CheckedSpec.ok``.
+    functions may label signals; ``broken`` says that the text has errors. Agents come back as far as they could be
+    understood; whether they mean something is ``CheckedSpec.ok``.
     """
     elaborator = Elaborator(parameters or {})
     context = Context(elaborator, library, allow_extern)
+    context.broken = broken
     scope = file_scope(module, library, context.diagnostics)
     scopes: dict[str, Scope] = {"": scope}
     for item in module.items:
@@ -53,7 +56,7 @@ def check_module(
         first[item.name] = item
         agents[item.name] = agent
         scopes[item.name] = checker.scope
-    if agents and not any(isinstance(i, ast.ErrorItem) for i in module.items):
+    if agents and not context.failed:
         context.diagnostics.extend(unused(scope))
     return CheckedSpec(tuple(agents.values()), ordered(context.diagnostics), scopes)
 

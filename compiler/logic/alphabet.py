@@ -185,7 +185,7 @@ def _group(atoms: list[Formula], declared: Mapping[str, SignalIR]) -> Group:
     for combination in itertools.product(*columns):
         valuation = dict(zip(names, combination, strict=True))
         later.setdefault(_letter(atoms, valuation, 1), valuation)
-        at_reset = {n: v for n, v in valuation.items() if not is_action(n)}
+        at_reset = {n: v for n, v in valuation.items() if not is_action(n) or (n in declared and declared[n].phase)}
         first.setdefault(_letter(atoms, at_reset, 0), at_reset)
     return Group(tuple(atoms), names, frozenset(later), frozenset(first), {**first, **later})
 
