@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from agentc.compiler.logic import ir
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.logic.semantics import evaluate, robustness
-from conformance.registry import Case, Implementation, Load, backend, everything
+from agentc.compiler.logic.trace import Trace
+from agentc.lang.diagnostics import AgentcError
+from conformance.registry import Case, Implementation, Load, RefusedError, backend, everything
 
 NAIVE = "conformance.naive"
 REWRITE = "agentc.compiler.logic.rewrite"
+ALPHABET = "agentc.compiler.logic.alphabet"
+PROGRESSION = "agentc.compiler.automata.progression"
+MINIMIZE = "agentc.compiler.automata.minimize"
+BDD, MTBDD = "agentc.compiler.automata.bdd", "agentc.compiler.automata.mtbdd"
+DFA, LTLF = "agentc.compiler.automata.dfa", "agentc.compiler.automata.ltlf"
+LABELLING = "agentc.runtime.labelling"
+AUTOMATA = (LTLF, PROGRESSION, BDD, MTBDD, MINIMIZE, DFA)
 
 
 @backend("expansion laws", "boolean", NAIVE)
@@ -137,3 +149,156 @@ def _localize_domains(load: Load) -> Implementation:
         return rewrite.localize(case.formula, domains)  # type: ignore[no-any-return]
 
     return _rewriting(run, evaluate, _any_form)
+
+
+# ---------------------------------------------------------------- automata
+
+
+MOST_STATES = 300
+"""Formulas with a larger automaton are refused, as the budget of ``translate`` would have it."""
+
+
+def _translated(translate: Callable[..., Any], *what: Any) -> Any:
+    try:
+        return translate(*what, max_states=MOST_STATES)
+    except AgentcError as error:
+        if all(d.code == "AS0702" for d in error.diagnostics):
+            raise RefusedError from error
+        raise
+
+
+def _holds_at_prefixes(dfa: Any, trace: Trace) -> list[bool]:
+    state, found = 0, []
+    for letter in dfa.letters(trace):
+        state = dfa.step(state, letter)
+        found.append(dfa.accepting[state])
+    return found
+
+
+def check_minimal(dfa: Any) -> None:
+    """Raises ``ValueError`` if a state cannot be reached or two cannot be told apart: small automata, all letters."""
+    width = len(dfa.atoms)
+    if width > 3 or dfa.size > 40 or dfa.partial:
+        return
+    letters = list(itertools.product((False, True), repeat=width))
+    moves = [[dfa.step(s, letter) for letter in letters] for s in range(dfa.size)]
+    reached, todo = {0}, [0]
+    while todo:
+        for t in moves[todo.pop()]:
+            if t not in reached:
+                reached.add(t)
+                todo.append(t)
+    if len(reached) < dfa.size:
+        raise ValueError("there are states that no word leads to")
+    block = [int(a) for a in dfa.accepting]
+    while True:
+        signature = [(block[s], *(block[t] for t in moves[s])) for s in range(dfa.size)]
+        number = {sig: i for i, sig in enumerate(dict.fromkeys(signature))}
+        finer = [number[sig] for sig in signature]
+        if len(number) == len(set(block)):
+            break
+        block = finer
+    if len(set(block)) < dfa.size:
+        raise ValueError("two states accept the same words")
+    entered = any(t == 0 for row in moves for t in row)
+    if not entered and any(moves[s] == moves[0] for s in range(1, dfa.size)):
+        raise ValueError("the initial state could be another: the empty word is a don't-care")
+
+
+@backend("automaton", "prefixes", *AUTOMATA)
+def _automaton(load: Load) -> Implementation:
+    ltlf = load(LTLF)
+
+    def run(case: Case) -> Sequence[Any]:
+        dfa = _translated(ltlf.translate, case.formula)
+        check_minimal(dfa)
+        return [_holds_at_prefixes(dfa, trace) for trace in case.traces]
+
+    return Implementation(everything, run)
+
+
+@backend("automaton, typed", "boolean", *AUTOMATA, ALPHABET, REWRITE)
+def _typed_automaton(load: Load) -> Implementation:
+    ltlf = load(LTLF)
+
+    def run(case: Case) -> Sequence[Any]:
+        dfa = _translated(ltlf.translate_typed, case.formula, case.signals.values())
+        return [dfa.accepts(trace) for trace in case.traces]
+
+    return Implementation(everything, run)
+
+
+@backend("automaton, verdicts", "online", *AUTOMATA, ALPHABET, least=0.2)
+def _verdicts(load: Load) -> Implementation:
+    ltlf = load(LTLF)
+
+    def run(case: Case) -> Sequence[Any]:
+        dfa = _translated(ltlf.translate_typed, case.formula, case.signals.values())
+        return [dfa.judge(trace) for trace in case.traces]
+
+    return Implementation(everything, run)
+
+
+_OPERATIONS: dict[str, Callable[[bool, bool], bool]] = {
+    "implies": lambda a, b: not a or b,
+    "xor": lambda a, b: a != b,
+    "iff": lambda a, b: a == b,
+}
+
+
+@backend("automata, algebra", "boolean", DFA, MTBDD, MINIMIZE, least=0.2)
+def _algebra(load: Load) -> Implementation:
+    """The automaton of a connective, made of those of its arguments."""
+    ltlf = load(LTLF)
+
+    def run(case: Case) -> Sequence[Any]:
+        f = case.formula
+        first, *more = [_translated(ltlf.translate_typed, a, case.signals.values()) for a in f.args]
+        for other in more:
+            if f.op in ("and", "or"):
+                first = first.intersection(other) if f.op == "and" else first.union(other)
+            else:
+                first = first.product(other, _OPERATIONS[f.op])
+        dfa = first.complement() if f.op == "not" else first
+        check_minimal(dfa)
+        again = (dfa, dfa.completed(), dfa.minimized())
+        answers = [{d.accepts(trace) for d in again} for trace in case.traces]
+        if any(len(a) != 1 for a in answers):
+            raise ValueError("completed or minimized accepts other words")
+        return [a.pop() for a in answers]
+
+    return Implementation(lambda case: case.formula.op in ir.CONNECTIVES, run)
+
+
+# ---------------------------------------------------------------- the truth of atoms, vectorised
+
+
+@backend("labelling", "labels", LABELLING, least=0.8, every=2)
+def _labelling(load: Load) -> Implementation:
+    labelling = load(LABELLING)
+
+    def run(case: Case) -> Sequence[Any]:
+        atoms = ir.atoms(case.formula)
+        labeller = labelling.Labeller(atoms, tuple(case.signals.values()))
+        found: list[list[tuple[bool, ...]]] = [[] for _ in case.traces]
+        for t in range(max(map(len, case.traces))):
+            running = [i for i, trace in enumerate(case.traces) if len(trace) > t]
+            present, previous = (
+                {
+                    name: labelling.encode(name, case.signals.get(name), [case.traces[i][s].get(name) for i in running])
+                    for name in ir.signals(case.formula)
+                }
+                for s in (t, max(t - 1, 0))
+            )
+            labels = labeller(present, previous if t else None) if present else np.zeros((len(running), 0), bool)
+            if not present and atoms:  # atoms of constants alone: an environment has some signal
+                labels = labeller({"p": np.zeros(len(running), bool)})
+            for i, row in zip(running, labels, strict=True):
+                found[i].append(tuple(map(bool, row)))
+        return found
+
+    return Implementation(lambda case: not _aggregates(case.formula), run)
+
+
+def _aggregates(f: Formula) -> bool:
+    return any(n.op in ("count", "sum", "in_seen", "occurs_in_seen") for n in ir.postorder(f))

@@ -18,14 +18,16 @@ from types import ModuleType
 from typing import Any, Literal
 
 from agentc.compiler.agent import SignalIR
+from agentc.compiler.logic import ir
 from agentc.compiler.logic.finality import verdict
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.logic.semantics import evaluate, robustness
 from agentc.compiler.logic.trace import Trace, Valuation
 
-Kind = Literal["boolean", "robust", "prefixes", "online", "same"]
-"""What a backend answers for a trace: a Boolean, a robustness, a Boolean for each prefix, a
-:class:`Verdict` for each prefix; ``same``: for the formula alone, the formula that it must be."""
+Kind = Literal["boolean", "robust", "prefixes", "online", "labels", "same"]
+"""What a backend answers for a trace: a Boolean, a robustness, a Boolean for each prefix, a :class:`Verdict` for each
+prefix; ``labels``: at each step a tuple of Booleans, one for each of the formula's atoms (``ir.atoms``); ``same``: for
+the formula alone, the formula that it must be."""
 
 Load = Callable[[str], ModuleType]
 
@@ -58,6 +60,9 @@ class Case:
             case "online":
                 assert self.letters is not None
                 return ([verdict(f, prefix, self.letters) for prefix in prefixes(trace)] for trace in self.traces)
+            case "labels":
+                atoms = ir.atoms(f)
+                return ([tuple(evaluate(a, t, n) for a in atoms) for n in range(len(t))] for t in self.traces)
             case "same":
                 return (f for _ in self.traces)
 
@@ -67,9 +72,16 @@ def prefixes(trace: Trace) -> Iterable[Trace]:
     return (Trace(trace.valuations[: n + 1]) for n in range(len(trace)))
 
 
+class RefusedError(Exception):
+    """A backend says while it works that it cannot do a formula (its budget has run out): not accepted."""
+
+
 @dataclass(frozen=True)
 class Implementation:
-    """``accepts(case)`` says whether the backend takes the case's formula; ``run(case)`` gives a value per trace."""
+    """``accepts(case)`` says whether the backend takes the case's formula; ``run(case)`` gives a value per trace.
+
+    ``run`` may raise :class:`RefusedError`.
+    """
 
     accepts: Callable[[Case], bool]
     run: Callable[[Case], Sequence[Any]]
@@ -100,7 +112,7 @@ class Backend:
         """Whether a value is what the reference says."""
         if self.kind == "same":
             return expected is found
-        if self.kind in ("prefixes", "online"):
+        if self.kind in ("prefixes", "online", "labels"):
             return len(found) == len(expected) and all(a == b for a, b in zip(expected, found, strict=True))
         if self.kind == "robust" and self.tolerance and expected != found:
             return abs(expected - found) <= self.tolerance * max(1.0, abs(expected))

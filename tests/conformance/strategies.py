@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from agentc.compiler.agent import SignalIR
 from agentc.compiler.logic import ir
 from agentc.compiler.logic.ir import ALWAYS, Formula, Interval, Term, compare, const, formula, signal, term
+from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace, Valuation
 
 T = TypeVar("T")
@@ -370,8 +371,9 @@ _AGGREGATES = ("in_seen", "occurs_in_seen", "count", "sum")
 def letters(f: Formula, most: int = 16, signals: Mapping[str, SignalIR] = BY_NAME) -> tuple[Valuation, ...] | None:
     """The valuations of the formula's signals that its atoms can tell apart; None if too many or not known.
 
-    Not known for formulas that aggregate over the past, and for texts and vectors. A real signal is represented by
-    the constants that it is compared with, points between and beyond them.
+    Where no atom reads the step before, one valuation for each combination of truth values is enough. Not known for
+    formulas that aggregate over the past, and for texts and vectors. A real signal is represented by the constants
+    that it is compared with, points between and beyond them.
     """
     if any(n.op in _AGGREGATES for n in ir.postorder(f)):
         return None
@@ -386,9 +388,17 @@ def letters(f: Formula, most: int = 16, signals: Mapping[str, SignalIR] = BY_NAM
     size = 1
     for domain in domains:
         size *= len(domain)
-    if size > most:
+    forgetful = not any(n.op == "prev" for n in ir.postorder(f))
+    if size > (64 if forgetful else most):
         return None
-    return tuple(dict(zip(names, values, strict=True)) for values in itertools.product(*domains))
+    all_of_them = [dict(zip(names, values, strict=True)) for values in itertools.product(*domains)]
+    if not forgetful:
+        return tuple(all_of_them)
+    different: dict[tuple[bool, ...], Valuation] = {}
+    for valuation in all_of_them:
+        twice = Trace([valuation, valuation])
+        different.setdefault(tuple(evaluate(a, twice, 1) for a in ir.atoms(f)), valuation)
+    return tuple(different.values()) if len(different) <= most else None
 
 
 def _domain(s: SignalIR, f: Formula) -> Sequence[Any] | None:
