@@ -239,6 +239,35 @@ def _verdicts(load: Load) -> Implementation:
     return Implementation(everything, run)
 
 
+@backend("automaton, witnesses", "same", *AUTOMATA, ALPHABET, least=0.9)
+def _witnesses(load: Load) -> Implementation:
+    """Shortest words that are accepted and rejected, and the traces that are made of them."""
+    ltlf = load(LTLF)
+
+    def run(case: Case) -> Sequence[Any]:
+        f = case.formula
+        dfa = _translated(ltlf.translate_typed, f, case.signals.values())
+        known = {holds: [t for t in case.traces if evaluate(f, t) == holds] for holds in (True, False)}
+        for holds, word in ((True, dfa.shortest_accepted()), (False, dfa.shortest_rejected())):
+            if word is None:
+                if known[holds]:
+                    raise ValueError(f"there is no word that is {holds}, and yet a trace is")
+                continue
+            if dfa.accepting[dfa.run(word)] != holds:
+                raise ValueError(f"{word} is not {holds}")
+            if any(len(t) < len(word) for t in known[holds]):
+                raise ValueError(f"{word} is not the shortest that is {holds}")
+            if not any(group.free for group in dfa.alphabet.groups):
+                steps = [{**case.traces[0][0], **step} for step in dfa.trace(word)]
+                steps = [{"action": "stay", **step} for step in steps]
+                del steps[0]["action"]  # step 0 has none
+                if evaluate(f, Trace(steps)) != holds:
+                    raise ValueError(f"{steps} is not {holds}")
+        return [f for _ in case.traces]
+
+    return Implementation(everything, run)
+
+
 _OPERATIONS: dict[str, Callable[[bool, bool], bool]] = {
     "implies": lambda a, b: not a or b,
     "xor": lambda a, b: a != b,

@@ -30,6 +30,10 @@ FROZEN = Path(__file__).with_name("mutants.json")
 COSMETIC = ("show", "describe", "sentence", "__repr__", "__str__", "size", "to_dot", "to_hoa", "to_svg", "horizon")
 """Functions whose results are for people's eyes or are measures only."""
 
+RESOURCES = ("Budget", "budget", "recursion", "growing", "_short", "strict=True")
+"""What stands in the functions and expressions that limit time, memory and depth, or check lengths: they have no part
+in the meaning, and no mutant is chosen from them."""
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -362,7 +366,7 @@ def choose(module: str, count: int) -> list[Mutant]:
     """So many mutants of a module: in turn from every operator, within one by the digests of their names."""
     heaps: dict[str, list[Mutant]] = {}
     for mutant in sorted(mutants(module), key=lambda m: hashlib.sha256(m.name.encode()).hexdigest()):
-        if mutant.before != "strict=True":  # of zip: a check of lengths, without a part in the meaning
+        if not any(word in f"{mutant.function} {mutant.before}" for word in RESOURCES):
             heaps.setdefault(mutant.operator, []).append(mutant)
     chosen: list[Mutant] = []
     while len(chosen) < count and any(heaps.values()):
