@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 from agentc.compiler.agent import AgentIR, Literalish
+from agentc.compiler.training_config import Scalar
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.ppo import PPOConfig
@@ -29,7 +31,7 @@ def configuration(agent: AgentIR, seed: int | None = None, steps: int | None = N
         raise AgentcError([report("AS0711", None, name=name, what=ALGORITHMS.get(name, name))])
     settings: Mapping[str, Literalish] = agent.train.settings
     discount = agent.reward.discount if agent.reward is not None else 0.99
-    config = PPOConfig.from_settings(settings, discount)
+    config = PPOConfig.of(cast(Mapping[str, Scalar], settings), discount)
     if seed is not None:
         config = replace(config, seed=seed)
     return config if steps is None else replace(config, steps=steps)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agentc.compiler.pipeline import check, compile_formula
     from agentc.lang.diagnostics import AgentcError, Diagnostic
     from agentc.runtime.compilation import compile, load
-    from agentc.runtime.envs.registry import list_environments as environments
+    from agentc.runtime.envs.listing import list_environments as environments
     from agentc.runtime.learn.policy import Policy
     from agentc.runtime.monitor import Monitor
     from agentc.runtime.spec_env import SpecEnv, wrap
@@ -40,7 +40,7 @@ _HOMES = {
     "check": "agentc.compiler.pipeline:check",
     "compile": "agentc.runtime.compilation:compile",
     "compile_formula": "agentc.compiler.pipeline:compile_formula",
-    "environments": "agentc.runtime.envs.registry:list_environments",
+    "environments": "agentc.runtime.envs.listing:list_environments",
     "evaluate": "agentc.compiler.logic.semantics:evaluate",
     "load": "agentc.runtime.compilation:load",
     "register": "agentc.compiler.backends.base:register",

@@ -1,0 +1,116 @@
+"""``agentc eval``: whether the trained agents meet what their specs expect, over fresh seeded episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentc.runtime.cli.agents import compiled_agents, missing_extra
+from agentc.runtime.cli.application import worst
+from agentc.runtime.cli.output import show
+from agentc.runtime.cli.specs import spec_arguments
+
+if TYPE_CHECKING:
+    from agentc.runtime.acceptance import Acceptance
+    from agentc.runtime.compiled import CompiledAgent
+    from agentc.runtime.runs import Run
+
+
+@click.command(name="eval")
+@spec_arguments
+@click.option("--agent", "names", multiple=True, metavar="NAME", help="Evaluate this agent only.")
+@click.option("--seed", type=click.IntRange(0), help="Evaluate the run of this training seed only.")
+@click.option("--episodes", type=click.IntRange(1), default=200, show_default=True, help="Episodes a run.")
+@click.option("--eval-seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the episodes.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+def command(
+    files: tuple[str, ...],
+    params: tuple[str, ...],
+    allow_extern: tuple[str, ...],
+    names: tuple[str, ...],
+    seed: int | None,
+    episodes: int,
+    eval_seed: int,
+    runs: Path,
+    form: str,
+) -> int:
+    """Evaluate trained agents and decide every `expect`.
+
+    The number of episodes is fixed before the first one; exit code 0 if everything holds, 1 if something is
+    not met, 3 if the episodes do not decide.
+    """
+    try:
+        from agentc.runtime.acceptance import EXIT
+        from agentc.runtime.runs import EVALUATION, find_runs, run_of, write_json
+
+        _, agents = compiled_agents(files, params, allow_extern, names)
+        codes, data = [], []
+        for compiled in agents:
+            name = compiled.agent.name
+            for run in (run_of(name, seed, runs),) if seed is not None else find_runs(name, runs):
+                acceptance = _evaluate(compiled, run, episodes, eval_seed, quiet=form == "json")
+                row = {"agent": name, "training_seed": run.seed, "evaluation_seed": eval_seed, **acceptance.data()}
+                write_json(run.folder / EVALUATION, row)
+                data.append(row)
+                codes.extend(EXIT[outcome.decision] for _, outcome in acceptance.outcomes)
+    except ImportError as error:
+        raise missing_extra(error) from error
+    if form == "json":
+        import json
+
+        click.echo(json.dumps(data, indent=2))
+    else:
+        _table(data)
+    return worst(codes)
+
+
+def _evaluate(compiled: CompiledAgent, run: Run, episodes: int, seed: int, *, quiet: bool) -> Acceptance:
+    from rich.console import Console
+    from rich.progress import track
+
+    from agentc.runtime.acceptance import accept
+    from agentc.runtime.learn.policy import Policy
+    from agentc.runtime.runs import stale
+
+    policy = Policy.load(run.folder)
+    show(stale(run, compiled.agent))
+    ticks = iter(
+        track(
+            range(episodes),
+            description=f"{run.agent} seed {run.seed}: evaluating",
+            console=Console(stderr=True, quiet=quiet),
+        )
+    )
+    acceptance = accept(compiled, policy, episodes=episodes, seed=seed, on_episode=lambda *_: next(ticks, None))
+    next(ticks, None)
+    return acceptance
+
+
+def _table(data: list[dict[str, Any]]) -> None:
+    """The results for people: rates with their intervals, then what was expected."""
+    from rich.console import Console
+    from rich.table import Table
+
+    rates = Table(title="Satisfaction on fresh episodes", title_justify="left")
+    for heading in ("agent", "seed", "formula", "satisfied", "rate", "95 % interval"):
+        rates.add_column(heading, no_wrap=True)
+    expected = Table(title="What the spec expects", title_justify="left")
+    for heading in ("agent", "seed", "expect", "outcome", "why"):
+        expected.add_column(heading, no_wrap=heading != "why")
+    for row in data:
+        head = (row["agent"], str(row["training_seed"]))
+        for rate in row["rates"]:
+            share = rate["successes"] / rate["episodes"]
+            rates.add_row(
+                *head, f"{rate['role']} {rate['formula']}", f"{rate['successes']} of {rate['episodes']}",
+                f"{share:.3f}", f"[{rate['lower']:.3f}, {rate['upper']:.3f}]",
+            )  # fmt: skip
+        for outcome in row["outcomes"]:
+            expected.add_row(*head, outcome["expect"], outcome["decision"], outcome["sentence"])
+    console = Console(width=None if Console().is_terminal else 160)
+    console.print(rates)
+    if expected.row_count:
+        console.print(expected)
