@@ -317,12 +317,14 @@ def _example(
     inner = Lowering(spoken & set(propositions), turn, definitions)
     opaque = [p for p in opaque if p in spoken or not _computable(propositions[p].typed, inner, assigned | spoken)]
     body = Lowering(opaque, turn, definitions).formula(subject.typed)
+    read = [name for name in signals(body) if name in booleans]
+    absent = {s.name for s in all_signals(agent) if s.name.split(".")[0] == "action" and not s.phase}
     return target.ExampleIR(
         title=example.title,
         subject=example.subject,
         satisfies=example.satisfies,
         formula=body,
-        valuations=_valuations(example, (*opaque, *sorted(spoken), *(n for n in signals(body) if n in booleans))),
+        valuations=_valuations(example, (*opaque, *sorted(spoken), *read), absent),
         opaque=tuple(opaque),
         span=example.span,
     )
@@ -333,11 +335,14 @@ def all_signals(agent: checked.CheckedAgent) -> tuple[checked.CheckedSignal, ...
     return (*(agent.environment.signals if agent.environment else ()), *agent.signals)
 
 
-def _valuations(example: checked.CheckedExample, named: tuple[str, ...]) -> tuple[dict[str, Value], ...]:
+def _valuations(
+    example: checked.CheckedExample, named: tuple[str, ...], absent: Collection[str]
+) -> tuple[dict[str, Value], ...]:
+    """The steps in full; ``absent`` are the signals that have no value at step 0."""
     carried: dict[str, Value] = {}
     steps = []
     for step in example.steps:
-        now: dict[str, Value] = dict.fromkeys(named, False)
+        now: dict[str, Value] = {name: False for name in named if steps or name not in absent}
         for literal in step:
             if literal.kind == "signal":
                 carried[literal.name] = literal.value
