@@ -1,0 +1,111 @@
+"""Minimisation: the coarsest partition of the states that acceptance and the diagrams respect.
+
+Source: Hopcroft, *An n log n algorithm for minimizing states in a finite automaton*, 1971 (the largest part keeps
+its name); on shared diagrams as in Klarlund, *Mona & Fido*, CSL 1997: a node's class is computed once from those of
+its children, and only where a leaf below it has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentc.compiler.automata.bdd import Budget
+from agentc.compiler.automata.mtbdd import OUTSIDE, Nodes
+
+
+def coarsest(nodes: Nodes, roots: Sequence[int], kinds: Sequence[int], budget: Budget) -> tuple[list[int], list[int]]:
+    """The block of each state, and the class of each node: states are equivalent just if their blocks are equal.
+
+    ``roots[s]`` is the diagram of state ``s`` (its leaves are ``~s``) and ``kinds[s]`` what must agree from the
+    start. A node's class is a function of the blocks that it leads to, equal just if those functions are; classes
+    of leaves are negative, ``~block``.
+    """
+    count = len(roots)
+    names = {kind: at for at, kind in enumerate(dict.fromkeys(kinds))}
+    block = [names[k] for k in kinds]
+    members: list[set[int]] = [set() for _ in names]
+    for s in range(count):
+        members[block[s]].add(s)
+
+    # who stands above a node or a leaf; nodes are in order of creation, children first
+    above: list[list[int]] = [[] for _ in nodes]
+    above_leaf: list[list[int]] = [[] for _ in range(count)]
+    for at, (_, low, high) in enumerate(nodes):
+        for child in (low, high):
+            if child >= 0:
+                above[child].append(at)
+            elif child != OUTSIDE:
+                above_leaf[~child].append(at)
+    with_root: dict[int, list[int]] = {}
+    for s, root in enumerate(roots):
+        with_root.setdefault(root, []).append(s)
+
+    classes: dict[tuple[int, int, int], int] = {}
+    of_node = [0] * len(nodes)
+
+    def of(ref: int) -> int:
+        return of_node[ref] if ref >= 0 else OUTSIDE if ref == OUTSIDE else ~block[~ref]
+
+    def classify(at: int) -> int:
+        level, low, high = nodes[at]
+        low, high = of(low), of(high)
+        if low == high:
+            return low
+        key = (level, low, high)
+        made = classes.get(key)
+        if made is None:
+            made = classes[key] = len(classes)
+        return made
+
+    for at in range(len(nodes)):
+        of_node[at] = classify(at)
+    dirty = set(range(count))  # states whose root's class may have changed
+    while dirty:
+        budget.spend(states=len(members))
+        touched: dict[int, dict[int, set[int]]] = {}
+        for s in dirty:
+            touched.setdefault(block[s], {}).setdefault(of(roots[s]), set()).add(s)
+        moved: list[int] = []
+        for b, parts in touched.items():
+            changed = sum(map(len, parts.values()))
+            rest = len(members[b]) - changed
+            if rest:  # the others of the block all have one class: the one they had
+                other = next(s for s in members[b] if not any(s in part for part in parts.values()))
+                same = parts.pop(of(roots[other]), set())
+                if not parts:
+                    continue
+                rest += len(same)
+                largest = max(parts.values(), key=len)
+                if rest >= len(largest):
+                    leaving = list(parts.values())
+                else:  # then the rest is no larger than what changed: listing it costs no more
+                    leaving = [p for p in parts.values() if p is not largest]
+                    leaving.append(members[b].difference(*parts.values()))
+            elif len(parts) == 1:
+                continue
+            else:
+                largest = max(parts.values(), key=len)
+                leaving = [p for p in parts.values() if p is not largest]
+            for group in leaving:
+                members[b] -= group
+                for s in group:
+                    block[s] = len(members)
+                members.append(group)
+                moved += group
+        # the classes above the leaves that moved, children before parents
+        dirty = set()
+        queue: set[int] = set()
+        for s in moved:
+            queue.update(above_leaf[s])
+            dirty.update(with_root.get(~s, ()))
+        while queue:
+            layer: set[int] = set()
+            # a node is ready once no other node of the queue lies below it: indices grow upwards, so go by index
+            for at in sorted(queue):
+                made = classify(at)
+                if made != of_node[at]:
+                    of_node[at] = made
+                    layer.update(above[at])
+                    dirty.update(with_root.get(at, ()))
+            queue = layer
+    return block, of_node
