@@ -35,7 +35,7 @@ from agentc.lang.elaborate import Elaborator
 from agentc.lang.imports import Library
 from agentc.lang.parser import parse, parse_formula
 from agentc.lang.scope import Scope, Symbol
-from agentc.lang.source import Source
+from agentc.lang.source import Source, read_source
 from agentc.lang.spelling import nearest
 from agentc.lang.types import BOOL, REAL, Type
 
@@ -115,22 +115,11 @@ def check(
 
 
 def read(path: str, shown: str | None = None) -> Source:
-    """The text of a file under the name ``shown``. Raises ``AgentcError`` (AS0140 to AS0143) if it cannot be read."""
-    name = shown or path
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-        return Source(name, data.decode("utf-8-sig").replace("\r\n", "\n"))
-    except FileNotFoundError:
-        wrong = report("AS0140", None, path=name)
-    except IsADirectoryError:
-        wrong = report("AS0141", None, path=name)
-    except OSError as error:
-        wrong = report("AS0142", None, path=name, reason=error.strerror or str(error))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        wrong = report("AS0143", None, path=name, byte=f"0x{data[error.start]:02x}", line=line)
-    raise AgentcError([wrong])
+    """The text of a file under the name ``shown``. Raises ``AgentcError`` (AS0140 to AS0145) if it cannot be read."""
+    found = read_source(path, shown)
+    if found.source is None:
+        raise AgentcError(found.diagnostics)
+    return found.source
 
 
 def compile_formula(text: str, signals: Iterable[SignalIR] | None = None) -> Formula:
