@@ -8,9 +8,10 @@ of the two an expression is, is the checker's business. Sequences are tuples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from agentc.lang.records import dataclass
 from agentc.lang.source import Span
 
 

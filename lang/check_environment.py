@@ -9,7 +9,7 @@ parameters.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agentc.lang import ast
 from agentc.lang.check_context import Context, of_type
@@ -19,6 +19,7 @@ from agentc.lang.checked import CheckedEnvironment, CheckedSignal, Content
 from agentc.lang.context import nearest
 from agentc.lang.imports import Library, declare
 from agentc.lang.names import kind_in_words
+from agentc.lang.records import dataclass
 from agentc.lang.scope import Scope, Symbol, SymbolKind
 from agentc.lang.source import Span
 from agentc.lang.typed import Typed
@@ -114,6 +115,7 @@ def share(context: Context, items: tuple[ast.Item, ...], body: Scope, agent: Sco
             symbol = body.find(item.name)
             if symbol is not None and symbol.node is item:
                 agent.symbols.setdefault(item.name, symbol)
+                agent.used.add(item.name)  # the environment offers it, whoever wants it
 
 
 def _resolve(context: Context, expr: ast.Expr, scope: Scope) -> tuple[ast.Call | None, Symbol | None]:

@@ -8,7 +8,7 @@ system's own equations hold in every mode that does not give its own. The first 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agentc.lang import ast
 from agentc.lang.check_context import Context, head, listed, names_in, of_type, text
@@ -18,6 +18,7 @@ from agentc.lang.context import nearest
 from agentc.lang.diagnostics import Annotation
 from agentc.lang.imports import declare
 from agentc.lang.names import kind_in_words
+from agentc.lang.records import dataclass
 from agentc.lang.scope import Scope, Symbol
 from agentc.lang.source import Span
 from agentc.lang.typed import Typed, Value

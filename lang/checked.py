@@ -8,10 +8,11 @@ the compiler checks them. Everything is frozen and in source order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from agentc.lang.diagnostics import Diagnostic, Severity
+from agentc.lang.records import dataclass
 from agentc.lang.scope import Scope
 from agentc.lang.source import Span
 from agentc.lang.typed import Typed, Value

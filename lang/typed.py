@@ -15,8 +15,8 @@ It is a DAG: a proposition used twice is one object. Passes keep a table by iden
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from agentc.lang.records import dataclass
 from agentc.lang.source import Span
 from agentc.lang.types import Type
 

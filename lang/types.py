@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
+from agentc.lang.records import dataclass
 from agentc.lang.units import DIMENSIONLESS, Unit
 
 Kind = Literal["bool", "int", "real", "enum", "text", "vector", "region", "formula", "set", "error"]

@@ -8,8 +8,10 @@ that a bare number beside a quantity can be read in the same way. The radian is 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import isclose, pi
+
+from agentc.lang.records import dataclass
 
 BASE = ("m", "s", "kg", "A", "K", "mol", "cd")
 """The base units, in the order of the exponents."""
