@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ def spec_files(paths: Sequence[str]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(Path, paths or ["."]):
-        if path.is_dir():
+        if os.path.isdir(path):  # unlike Path.is_dir it never raises
             inside = sorted(path.glob("*.agentspec"))
             if not inside:
                 raise AgentcError([report("AS0960", None, folder=str(path))])
