@@ -17,6 +17,10 @@ JSON_VERSION = 1
 """Version of the shape that :func:`render_json` writes; it grows when a field changes its meaning or goes."""
 
 
+MOST_PLACES = 8
+"""Annotations of one diagnostic that the text shows; JSON and SARIF have all of them."""
+
+
 def exit_code(diagnostics: Iterable[Diagnostic]) -> int:
     """1 if any of them is an error, else 0."""
     return int(any(d.severity is Severity.ERROR for d in diagnostics))
@@ -76,7 +80,7 @@ def render_text(diagnostics: Iterable[Diagnostic], color: bool = False) -> str:
 def _block(d: Diagnostic, paint: Paint) -> list[str]:
     title = paint(f"{d.severity.value}[{d.code}]", "primary") + paint(f": {_indented(d.message, 2)}", "strong")
     marks = [Mark(d.span, "", primary=True)] if d.span is not None else []
-    marks += [Mark(a.span, a.message) for a in d.annotations]
+    marks += [Mark(a.span, a.message) for a in d.annotations[:MOST_PLACES]]
     edits = d.fix.edits if d.fix is not None else ()
     numbers = [last_line(m.span) for m in marks] + [last_line(e.span) + e.replacement.count("\n") for e in edits]
     margin = len(str(max(numbers, default=0)))
@@ -90,6 +94,8 @@ def _block(d: Diagnostic, paint: Paint) -> list[str]:
         rows += [blank, *drawn]
         left_out += missing
     tail = [f"note: {_place(mark.span)}: {mark.label}" for mark in left_out if mark.label]
+    if len(d.annotations) > MOST_PLACES:
+        tail.append(f"note: {len(d.annotations) - MOST_PLACES} more places are not shown")
     if d.help is not None:
         tail.append(f"help: {d.help}")
     elif d.fix is not None:

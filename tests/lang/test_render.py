@@ -274,6 +274,15 @@ def test_thousands_of_findings():
     assert len(json.loads(render_sarif(found))["runs"][0]["results"]) == 5000
 
 
+def test_many_annotations_are_cut():
+    source = Source("a", "\n".join(f"line {i}" for i in range(100)))
+    notes = [Annotation(span(source, f"line {i}"), f"note {i}") for i in range(10, 99)]
+    out = render_text([finding(span(source, "line 0"), annotations=notes)])
+    assert "note 17" in out and "note 18" not in out
+    assert "   = note: 81 more places are not shown" in out.splitlines()
+    assert len(json.loads(render_json([finding(None, annotations=notes)]))["diagnostics"][0]["annotations"]) == 89
+
+
 def test_summary_and_exit_code():
     error, warning = finding(None), Diagnostic("AS0203", Severity.WARNING, "m", None)
     note = Diagnostic("AS0203", Severity.NOTE, "m", None)

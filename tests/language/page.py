@@ -9,7 +9,9 @@ Kinds of blocks (the words after the fence's ticks):
                          ``name=x.agentspec`` names the file.
 ``agentspec compile``    the same, but compiled.
 ``agentspec evaluated``  the same, and its ``example`` items are run and must hold (there must be one).
-``file name=x``          a file for the blocks below it on the page.
+``file name=x``          a file for the blocks below it on the page; ``encoding=latin-1`` writes it so, ``times=9``
+                         its text so often.
+``link name=x``          a symbolic link, to the path that it holds.
 ``trace``                a table of signals and formulas, evaluated by the reference semantics at every step.
 ``console``              commands (``$ agentc ...``) with the lines that they must print among others, in order;
                          ``[exit 1]`` as the last line pins the exit code, else it must be 0.
@@ -26,7 +28,7 @@ from pathlib import Path
 
 from agentc.lang.diagnostics import Diagnostic
 
-KINDS = {"agentspec", "file", "trace", "console", "text", "json", "python", "sh"}
+KINDS = {"agentspec", "file", "link", "trace", "console", "text", "json", "python", "sh"}
 MODES = {"compile", "evaluated"}
 
 
@@ -44,6 +46,7 @@ class Fence:
     text: str
     line: int
     raises: str | None = None
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,18 @@ def _fence(info: str, text: str, line: int) -> Fence:
         raise BadPage(f"line {line - 1}: no such kind of block: `{info}`")
     options = dict(word.split("=", 1) for word in words[1:] if "=" in word)
     modes = frozenset(word for word in words[1:] if "=" not in word)
-    allowed = {"agentspec": {"name"}, "file": {"name"}, "python": {"raises"}}.get(words[0], set())
+    allowed = {
+        "agentspec": {"name"},
+        "file": {"name", "encoding", "times"},
+        "link": {"name"},
+        "python": {"raises"},
+    }.get(words[0], set())
     if modes - MODES or (modes and words[0] != "agentspec") or set(options) - allowed:
         raise BadPage(f"line {line - 1}: no such option of a block: `{info}`")
-    if words[0] == "file" and "name" not in options:
+    if words[0] in ("file", "link") and "name" not in options:
         raise BadPage(f"line {line - 1}: a file needs a name")
-    return Fence(words[0], modes, options.get("name"), text, line, options.get("raises"))
+    name, raises, encoding = options.get("name"), options.get("raises"), options.get("encoding", "utf-8")
+    return Fence(words[0], modes, name, text * int(options.get("times", 1)), line, raises, encoding)
 
 
 # ---------------------------------------------------------------- findings
@@ -187,6 +196,7 @@ def table(fence: Fence) -> list[Row]:
     if rows[0][1].split()[1:] != [str(i) for i in range(steps)]:
         raise BadPage(f"line {fence.line}: the steps are not 0 .. {steps - 1}")
     found: list[Row] = []
+    known = {"first", "last", "true", "false"}
     for number, line in rows[1:]:
         words = line.strip().rsplit(None, steps)
         if len(words) != steps + 1:
@@ -194,7 +204,8 @@ def table(fence: Fence) -> list[Row]:
         label, values = words[0].strip(), tuple(words[1:])
         if match := re.match(r"(robustness|online)\s*:\s*(.*)$", label):
             found.append(Row(match[1], match[2], "", values, number))
-        elif match := re.fullmatch(r"([A-Za-z_]\w*)(?:\s*:\s*(.*\S))?", label):
+        elif (match := re.fullmatch(r"([A-Za-z_]\w*)(?:\s*:\s*(.*\S))?", label)) and match[1] not in known:
+            known.add(match[1])
             found.append(Row("signal", match[1], match[2] or "bool", values, number))
         else:
             found.append(Row("truth", label, "", values, number))
@@ -241,10 +252,13 @@ def missing_lines(output: str, wanted: Sequence[str]) -> list[str]:
 
     Spaces at the ends of lines do not matter.
     """
-    rows = iter([row.strip() for row in output.splitlines()])
-    missing = []
+    rows = [row.strip() for row in output.splitlines()]
+    missing, at = [], 0
     for line in wanted:
         pattern = re.compile(".*".join(re.escape(part) for part in line.strip().split("...")))
-        if not any(pattern.fullmatch(row) for row in rows):
+        found = next((i for i in range(at, len(rows)) if pattern.fullmatch(rows[i])), None)
+        if found is None:
             missing.append(line)
+        else:
+            at = found + 1
     return missing

@@ -11,13 +11,28 @@ from pathlib import Path
 from agentc.compiler import pipeline
 from agentc.compiler.pipeline import CheckResult
 from agentc.lang.diagnostics import AgentcError, Diagnostic
+from agentc.lang.source import Source
 
 from .page import Fence, commands, differences, expectations, missing_lines
 
 
-def run(fence: Fence, files: dict[str, str], folder: Path) -> list[str]:
-    """Problems of one block, none if all is well; ``files`` are those above it on the page, laid out in ``folder``."""
-    lay_out(files, folder)
+def run_page(blocks: list[Fence], folder: Path) -> list[str]:
+    """Problems of all blocks of a page, each run in a folder of its own with the files that stand above it."""
+    problems: list[str] = []
+    files: list[Fence] = []
+    for i, block in enumerate(blocks):
+        if block.kind in ("file", "link"):
+            files.append(block)
+        else:
+            (folder / str(i)).mkdir()
+            problems += run(block, files, folder / str(i))
+    return problems
+
+
+def run(fence: Fence, files: list[Fence], folder: Path) -> list[str]:
+    """Problems of one block, none if all is well; ``files`` are those above it on the page."""
+    for file in files:
+        lay_out(file, folder)
     with inside(folder):
         match fence.kind:
             case "console":
@@ -34,11 +49,15 @@ def run(fence: Fence, files: dict[str, str], folder: Path) -> list[str]:
                 return []
 
 
-def lay_out(files: dict[str, str], folder: Path) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+def lay_out(file: Fence, folder: Path) -> None:
+    """Write a file of a page."""
+    assert file.name is not None
+    path = folder / file.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if file.kind == "link":
+        path.symlink_to(file.text.strip())
+    else:
+        path.write_text(file.text, encoding=file.encoding)
 
 
 @contextlib.contextmanager
@@ -76,21 +95,22 @@ def run_console(fence: Fence) -> list[str]:
         with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
             code = invoke(list(command.arguments))
         output = stream.getvalue()
-        for line in missing_lines(output, command.output):
-            problems.append(f"line {command.line}: not printed: {line}\n--- printed:\n{output}")
+        wrong = [f"line {command.line}: not printed: {line}" for line in missing_lines(output, command.output)]
         if code != command.exit_code:
-            problems.append(f"line {command.line}: exit code {code}, not {command.exit_code}\n--- printed:\n{output}")
+            wrong.append(f"line {command.line}: exit code {code}, not {command.exit_code}")
+        problems += [*wrong, f"--- printed:\n{output}"] if wrong else []
     return problems
 
 
 # ---------------------------------------------------------------- specs
 
 
-def run_spec(fence: Fence, files: dict[str, str], folder: Path) -> list[str]:
+def run_spec(fence: Fence, files: list[Fence], folder: Path) -> list[str]:
     """Whether a spec is accepted, or refused as announced; and whether its examples hold, if it is to be evaluated."""
     name = fence.name or "page.agentspec"
-    expected = [e for n, text in {**files, name: fence.text}.items() if n.endswith(".agentspec")
-                for e in expectations(text, Path(n).name)]  # fmt: skip
+    texts = {file.name or "": file.text for file in files} | {name: fence.text}
+    specs = {Path(file).name: text for file, text in texts.items() if file.endswith(".agentspec")}
+    expected = [e for file, text in specs.items() for e in expectations(text, file)]
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(fence.text, encoding="utf-8")
@@ -112,7 +132,7 @@ def compiled(path: Path) -> list[Diagnostic]:
 
 
 def check(path: Path) -> CheckResult:
-    return pipeline.check(pipeline.read([path.name]), root=str(path.parent))
+    return pipeline.check(Source(path.name, path.read_text(encoding="utf-8")), root=str(path.parent))
 
 
 def evaluated(path: Path) -> list[str]:

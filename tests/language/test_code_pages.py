@@ -11,7 +11,7 @@ from agentc.lang import catalog
 from agentc.lang.explain import explain, find, index, page
 
 from .page import Fence, commands, expectations, read
-from .run import run
+from .run import run_page
 
 PAGES = Path(agentc.lang.__file__).parent / "pages"
 CODES = sorted(catalog.CATALOG)
@@ -50,13 +50,7 @@ def test_the_page_of_a_code(code, tmp_path):
     assert any(reaches(block, code) for block in blocks), "no block reaches the code"
     if any(block.kind == "agentspec" for block in blocks):
         assert any(block.kind == "agentspec" and not reaches(block, code) for block in blocks), "nothing shows the mend"
-    problems, files = [], {}
-    for i, block in enumerate(blocks):
-        if block.kind == "file":
-            files[block.name] = block.text
-            continue
-        (tmp_path / str(i)).mkdir()
-        problems += run(block, files, tmp_path / str(i))
+    problems = run_page(blocks, tmp_path)
     assert not problems, "\n".join(problems)
 
 

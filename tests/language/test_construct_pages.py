@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from .page import Fence, expectations, read
-from .run import run
+from .run import run_page
 
 PAGES = Path(__file__).parents[2] / "docs" / "language"
 
@@ -82,13 +82,7 @@ def test_accepted_refused_evaluated(name):
 
 @pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
 def test_the_page_is_true(path, tmp_path):
-    problems, files = [], {}
-    for i, block in enumerate(read(path)):
-        if block.kind == "file":
-            files[block.name] = block.text
-            continue
-        (tmp_path / str(i)).mkdir()
-        problems += run(block, files, tmp_path / str(i))
+    problems = run_page(read(path), tmp_path)
     assert not problems, "\n".join(problems)
 
 

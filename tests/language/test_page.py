@@ -167,5 +167,6 @@ def test_output_is_compared_in_order():
     assert missing_lines("a\nb\n", ["b", "a"]) == ["a"]
     assert missing_lines("a\n", ["a", "a"]) == ["a"]
     assert missing_lines("", ["a"]) == ["a"]
+    assert missing_lines("a\nb\n", ["c", "b"]) == ["c"]
     assert missing_lines("error[AS0203]: no x\n", ["error[AS0203]: ..."]) == []
     assert missing_lines("error[AS0203] no x\n", ["error[AS0203]: ..."]) == ["error[AS0203]: ..."]
