@@ -101,7 +101,7 @@ _ROWS = (
     Entry("AS0217", "unused-definition", _W, "the {kind} `{name}` is not used", "remove it"),
     Entry("AS0218", "expansion-too-large", _E, "expanding `{name}` makes more than {limit} copies",
           "each level of patterns multiplies what it calls; flatten them"),
-    Entry("AS0219", "nested-too-deep", _E, "the expression is nested deeper than {limit} levels",
+    Entry("AS0219", "expanded-too-deep", _E, "the expression is nested deeper than {limit} levels",
           "name a part of it with `prop` or `pattern`"),
     Entry("AS0220", "infinite-trace-operator", _E, "`{name}` speaks of infinite or branching runs: {reason}", "{mend}"),
     # ---------------------------------------------------------------- AS03 types

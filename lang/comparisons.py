@@ -281,15 +281,15 @@ class Comparisons:
         if point.type.kind != "vector" and not point.type.is_number:
             return context.failed("AS0301", expr.item.span, found=described(point.type), wanted="a point")
         units = tuple(t.unit for t in coordinate_types(point))
-        region, scales = context.region(expr.domain, scope, units)
-        if region.type.kind == "error":
-            return context.error(expr.span)
-        size = region.type.size
+        size = context.region(expr.domain, scope, None)[0].type.size
         if size is not None and point.op != "parameter" and size[0] != len(units):
             text = " ".join(expr.item.span.text.split())
             return context.failed(
                 "AS0313", expr.span, left=f"`{text}`", left_size=len(units), right="the region", right_size=size[0]
             )
+        region, scales = context.region(expr.domain, scope, units)
+        if region.type.kind == "error":
+            return context.error(expr.span)
         if len(set(units)) > 1 and scales is None:
             return context.failed(
                 "AS0404", expr.span, units=" and ".join(dict.fromkeys(str(u) or "pure numbers" for u in units)),

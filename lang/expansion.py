@@ -51,9 +51,10 @@ class Expansion:
         if found is not None:
             return found
         context.expansions += 1
-        if context.expansions > MAX_EXPANSIONS:
-            if context.expansions == MAX_EXPANSIONS + 1:
-                context.report("AS0218", span, name=symbol.name, limit=MAX_EXPANSIONS)
+        limit = MAX_EXPANSIONS // 10 if context.generic else MAX_EXPANSIONS
+        if context.expansions > limit:
+            if context.expansions == limit + 1 and not context.generic:
+                self._too_large(symbol, span)
             return context.error(span)
         typed = self._body(symbol, inner, () if span is symbol.span else (span,))
         if isinstance(node, ast.Proposition) and not parameters and typed.type.kind != "error":
@@ -61,6 +62,14 @@ class Expansion:
         self._done[key] = typed
         self._kept.append(symbol)
         return typed
+
+    def _too_large(self, symbol: Symbol, span: Span) -> None:
+        """Report an expansion without end in sight, at the call that began it."""
+        outermost = next((s for s in self._active.values() if s.kind in ("pattern", "prop")), symbol)
+        where = self.context.via[0] if self.context.via else span
+        via, self.context.via = self.context.via, ()
+        self.context.report("AS0218", where, name=outermost.name, limit=MAX_EXPANSIONS, annotations=declared(outermost))
+        self.context.via = via
 
     def definition(self, symbol: Symbol) -> Typed | None:
         """What a definition stands for by itself, its parameters left open; None for what is no expression."""
