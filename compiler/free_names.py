@@ -20,6 +20,11 @@ def free_names(root: ast.Expr) -> dict[str, bool]:
                 if name not in _BUILT_IN:
                     found[name] = found.get(name, False) or numeric
                 continue
+            case ast.Attribute():
+                name = _dotted(node)
+                if name is not None:
+                    found[name] = found.get(name, False) or numeric
+                    continue
             case ast.Each(names=names):
                 bound.update(names)
             case ast.Compare() | ast.Member():
@@ -33,3 +38,16 @@ def free_names(root: ast.Expr) -> dict[str, bool]:
             below.remove(node.function)
         stack.extend((child, numeric) for child in reversed(below))
     return {name: numeric for name, numeric in found.items() if name not in bound}
+
+
+def _dotted(node: ast.Expr) -> str | None:
+    """``a.b.c`` as one name, without a leading ``prev``; None if it is no such path."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.name)
+        node = node.base
+    if not isinstance(node, ast.Name):
+        return None
+    if node.id != "prev":
+        parts.append(node.id)
+    return ".".join(reversed(parts))

@@ -199,6 +199,7 @@ def _signal(signal: checked.CheckedSignal, fold: Lowering) -> target.SignalIR:
         definition=None if signal.definition is None else fold.node(signal.definition),  # type: ignore[arg-type]
         extern=signal.extern,
         doc=signal.doc,
+        phase=signal.phase,
     )
 
 

@@ -30,7 +30,7 @@ from agentc.compiler.lower import Lowering, lower
 from agentc.lang import ast
 from agentc.lang.checked import CheckedSpec
 from agentc.lang.checker import check_module, ordered
-from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity, report
+from agentc.lang.diagnostics import AgentcError, Annotation, Diagnostic, Severity, report
 from agentc.lang.elaborate import Elaborator
 from agentc.lang.imports import Library
 from agentc.lang.parser import parse, parse_formula
@@ -38,6 +38,7 @@ from agentc.lang.scope import Scope, Symbol
 from agentc.lang.source import Source, read_source
 from agentc.lang.spelling import nearest
 from agentc.lang.types import BOOL, REAL, Type
+from agentc.lang.units import DIMENSIONLESS, parse_unit
 
 _GIVEN = "-p "
 """How the value of a parameter is shown, where something is wrong with it."""
@@ -106,6 +107,7 @@ def check(
                     here.extend(failures(run_examples(agent)))
             if not _failed(here):
                 agents.extend(lowered)
+        here.extend(_agents_elsewhere(spec, specs))
         modules.append(parsed.module)
         specs.append(spec)
         found.extend(ordered(here))
@@ -135,7 +137,8 @@ def compile_formula(text: str, signals: Iterable[SignalIR] | None = None) -> For
         raise AgentcError(wrong)
     scope = Scope()
     for signal in signals or ():
-        of = Type(signal.kind, signal.members, signal.lo, signal.hi, size=signal.size)
+        unit = parse_unit(signal.unit) if signal.unit else DIMENSIONLESS
+        of = Type(signal.kind, signal.members, signal.lo, signal.hi, unit, signal.size)
         scope.define(Symbol(signal.name, "signal", of))
     if signals is None:
         for name, numeric in free_names(expr).items():
@@ -165,6 +168,16 @@ def unclipped_rewards(agent: AgentIR) -> list[Diagnostic]:
 
 def _failed(found: Iterable[Diagnostic]) -> bool:
     return any(d.severity is Severity.ERROR for d in found)
+
+
+def _agents_elsewhere(spec: CheckedSpec, before: Iterable[CheckedSpec]) -> list[Diagnostic]:
+    """Agents whose names an agent of another file has already: their artifacts would overwrite each other."""
+    first = {agent.name: agent.name_span for other in before for agent in other.agents}
+    return [
+        report("AS0201", agent.name_span, name=agent.name, annotations=(Annotation(first[agent.name], "first here"),))
+        for agent in spec.agents
+        if agent.name in first
+    ]
 
 
 def _parameters(texts: Mapping[str, str], found: list[Diagnostic]) -> dict[str, ast.Expr]:

@@ -99,7 +99,8 @@ def test_constructs_become_outlines() -> None:
 
 
 def test_a_role_has_formulas_of_its_own() -> None:
-    spec = checked("signal near : bool\n role left { task f = F near; reward { f : 2 } }\n role right { task f = G near }")
+    roles = "role left { task f = F near; reward { f : 2 } }\n role right { task f = G near }"
+    spec = checked("signal near : bool\n" + roles)
     assert spec.diagnostics == ()
     left, right = spec.agents[0].outlines
     assert left.name == "left" and left.content["reward"] == ({"kind": "formula", "name": "f", "amount": 2.0},)
