@@ -331,8 +331,9 @@ def _controller(body: _Body, item: ast.Controller) -> Content:
         else:
             wanted = unbounded(inputs[entry.key].type)
             values[entry.key] = context.elaborator.term(entry.value, body.scope, wanted)
-    for name in inputs:
-        if name not in values and not any(isinstance(e.value, ast.ErrorExpr) for e in item.body.entries):
+    whole = all(e.key in inputs and not isinstance(e.value, ast.ErrorExpr) for e in item.body.entries)
+    for name in inputs if whole else ():  # an entry that was reported may have been meant for the missing input
+        if name not in values:
             context.report("AS0548", item.name_span, name=item.name, input=name)
     return values
 

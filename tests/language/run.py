@@ -114,7 +114,7 @@ def run_spec(fence: Fence, files: list[Fence], folder: Path) -> list[str]:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(fence.text, encoding="utf-8")
-    found = compiled(path) if fence.modes else checked(path)
+    found = compiled(path) if "compile" in fence.modes else checked(path)
     problems = differences(found, expected)
     if "evaluated" in fence.modes and not problems:
         problems += evaluated(path)
@@ -128,7 +128,9 @@ def checked(path: Path) -> list[Diagnostic]:
 
 def compiled(path: Path) -> list[Diagnostic]:
     """What ``agentc compile`` reports of a file: besides, what the automata of its formulas show."""
-    return list(check(path).diagnostics)
+    from agentc.runtime.compilation import compile_checked
+
+    return list(compile_checked(check(path), path.parent / "build").diagnostics)
 
 
 def check(path: Path) -> CheckResult:
