@@ -1,8 +1,8 @@
 """Automata as pictures: one self-contained ``<svg>``, drawn without a layout program.
 
-States stand in columns by their distance from the initial one, ordered in a column by the mean place of their
-neighbours (the barycenter heuristic: Sugiyama, Tagawa, Toda, 1981). Edges to the next column are straight, all
-others bend. Final states are colored; the guard in full is the tooltip of its edge.
+States stand in columns by the longest way to them that repeats none, ordered in a column by the mean place of their
+neighbours (Sugiyama, Tagawa, Toda, 1981: layers and the barycenter heuristic). Edges to the next column are straight,
+all others bend. Final states are colored; the guard in full is the tooltip of its edge.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from agentc.compiler.logic.verdict import Verdict
 MAX_STATES = 40
 MAX_LABEL = 34
 
-_R, _COLUMN, _ROW, _MARGIN = 19, 190, 104, 60
+_R, _ROW, _MARGIN = 19, 112, 60
+_CHARACTER = 6.9  # the width of a letter of a label
 
 _CLASS = {
     Verdict.TRUE: "yes",
@@ -45,7 +46,10 @@ def to_svg(dfa: DFA, name: str) -> str | None:
     if dfa.size > MAX_STATES:
         return None
     edges = {s: guards(dfa, s) for s in range(dfa.size)}
-    place, width, height = _layout(edges, dfa.size)
+    texts = {(s, t): guard_text(cubes, dfa) for s, targets in edges.items() for t, cubes in targets.items()}
+    longest = max((min(len(text), MAX_LABEL) for text in texts.values()), default=0)
+    column = max(130.0, longest * _CHARACTER + 66)
+    place, width, height = _layout(edges, dfa.size, column)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img" '
         f'aria-label="automaton of {escape(name, quote=True)} with {dfa.size} states"><style>{_STYLE}</style>'
@@ -54,9 +58,9 @@ def to_svg(dfa: DFA, name: str) -> str | None:
     parts.append(_line(x - _R - 30, y, x - _R - 2, y) + _head(x - _R - 2, y, 1, 0))
     labels = []
     for s, targets in edges.items():
-        for t, cubes in targets.items():
-            text = guard_text(cubes, dfa)
-            shape, at = _edge(place[s], place[t], s == t, s in edges[t])
+        for t in targets:
+            text = texts[s, t]
+            shape, at = _edge(place[s], place[t], s in edges[t], column)
             parts.append(f"<g><title>{escape(text)}</title>{shape}</g>")
             short = text if len(text) <= MAX_LABEL else text[: MAX_LABEL - 1] + "…"
             labels.append(
@@ -74,17 +78,37 @@ def to_svg(dfa: DFA, name: str) -> str | None:
     return "".join([*parts, *labels, "</svg>\n"])
 
 
+def _layers(edges: Mapping[int, Mapping[int, object]]) -> dict[int, int]:
+    """The column of every state: the longest way to it along edges that do not go back."""
+    order: list[int] = []  # finished last, first
+    state: dict[int, int] = {0: 1}
+    stack = [(0, iter(sorted(edges[0])))]
+    forward: dict[int, list[int]] = {s: [] for s in edges}
+    while stack:
+        s, rest = stack[-1]
+        t = next(rest, None)
+        if t is None:
+            stack.pop()
+            state[s] = 2
+            order.append(s)
+        elif state.get(t) != 1:  # an edge to a state that is being left is a way back
+            forward[s].append(t)
+            if t not in state:
+                state[t] = 1
+                stack.append((t, iter(sorted(edges[t]))))
+    depth = dict.fromkeys(order, 0)
+    for s in reversed(order):
+        for t in forward[s]:
+            depth[t] = max(depth[t], depth[s] + 1)
+    return depth
+
+
 def _layout(
-    edges: Mapping[int, Mapping[int, tuple[Cube, ...]]], size: int
+    edges: Mapping[int, Mapping[int, tuple[Cube, ...]]], size: int, step: float
 ) -> tuple[list[tuple[float, float]], int, int]:
-    """Places of the states, width and height."""
-    depth = {0: 0}
-    order = [0]
-    for s in order:  # grows as it goes
-        for t in edges[s]:
-            if t not in depth:
-                depth[t] = depth[s] + 1
-                order.append(t)
+    """Places of the states, width and height; ``step`` is the width of a column."""
+    depth = _layers(edges)
+    order = sorted(depth)
     columns: list[list[int]] = [[] for _ in range(max(depth.values()) + 1)]
     for s in order:
         columns[depth[s]].append(s)
@@ -102,8 +126,19 @@ def _layout(
                 row[s] = i - (len(column) - 1) / 2
     top = min(row.values())
     rows = max(row.values()) - top
-    place = [(float(_MARGIN + depth[s] * _COLUMN), _MARGIN + 24 + (row[s] - top) * _ROW) for s in range(size)]
-    return place, int(2 * _MARGIN + (len(columns) - 1) * _COLUMN), int(2 * _MARGIN + 44 + rows * _ROW)
+    # the ways that skip columns bend above their states, the ways back below
+    skip = max((depth[t] - depth[s] for s in edges for t in edges[s]), default=0)
+    back = max((depth[s] - depth[t] for s in edges for t in edges[s]), default=0)
+    above = 30 + (_bend(skip * step, step) if skip > 1 else 0)
+    below = _bend(back * step, step) if back > 0 else 0
+    place = [(float(_MARGIN + depth[s] * step), _MARGIN + above + (row[s] - top) * _ROW) for s in range(size)]
+    height = 2 * _MARGIN + above + below + rows * _ROW
+    return place, int(2 * _MARGIN + (len(columns) - 1) * step), int(height)
+
+
+def _bend(length: float, column: float) -> float:
+    """How far the middle of a curve of that length is from the straight line."""
+    return 30.0 + 0.17 * max(0.0, length - column)
 
 
 def _line(x0: float, y0: float, x1: float, y1: float) -> str:
@@ -122,11 +157,11 @@ def _head(x: float, y: float, dx: float, dy: float) -> str:
 
 
 def _edge(
-    a: tuple[float, float], b: tuple[float, float], loop: bool, both_ways: bool
+    a: tuple[float, float], b: tuple[float, float], both_ways: bool, column: float
 ) -> tuple[str, tuple[float, float]]:
     """The drawing of an edge and where its label goes."""
     (x0, y0), (x1, y1) = a, b
-    if loop:
+    if a == b:
         path = (
             f"M{x0 - 9:.1f} {y0 - 17:.1f}C{x0 - 26:.1f} {y0 - 56:.1f} "
             f"{x0 + 26:.1f} {y0 - 56:.1f} {x0 + 9:.1f} {y0 - 17:.1f}"
@@ -135,8 +170,8 @@ def _edge(
     dx, dy = x1 - x0, y1 - y0
     length = math.hypot(dx, dy)
     # straight to the next column; everything else bends to its own left, so that two ways are two curves
-    straight = 0 < dx <= _COLUMN and not both_ways
-    bend = 0.0 if straight else 26.0 + 0.16 * max(0.0, length - _COLUMN)
+    straight = 0 < dx <= column and not both_ways
+    bend = 0.0 if straight else _bend(length, column)
     nx, ny = dy / length, -dx / length
     cx, cy = (x0 + x1) / 2 + 2 * bend * nx, (y0 + y1) / 2 + 2 * bend * ny
     sx, sy = _rim(x0, y0, cx, cy)
