@@ -218,6 +218,11 @@ class AgentIR:
     outlines: tuple[OutlineIR, ...] = ()
     parameters: Mapping[str, Literalish] = field(default_factory=dict)
 
+    @property
+    def declared(self) -> tuple[SignalIR, ...]:
+        """Every signal that a formula may read: those of the environment, then the agent's own."""
+        return (*(self.environment.signals if self.environment else ()), *self.signals)
+
     def formula(self, name: str) -> FormulaIR:
         """The formula of that name. Raises ``KeyError``."""
         for item in self.formulas:
