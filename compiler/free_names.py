@@ -21,9 +21,9 @@ def free_names(root: ast.Expr) -> dict[str, bool]:
                     found[name] = found.get(name, False) or numeric
                 continue
             case ast.Attribute():
-                name = _dotted(node)
-                if name is not None:
-                    found[name] = found.get(name, False) or numeric
+                path = _dotted(node)
+                if path is not None:
+                    found[path] = found.get(path, False) or numeric
                     continue
             case ast.Each(names=names):
                 bound.update(names)

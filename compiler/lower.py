@@ -341,7 +341,7 @@ def _valuations(
 ) -> tuple[dict[str, Value], ...]:
     """The steps in full; ``absent`` are the signals that have no value at step 0."""
     carried: dict[str, Value] = {}
-    steps = []
+    steps: list[dict[str, Value]] = []
     for step in example.steps:
         now: dict[str, Value] = {name: False for name in named if steps or name not in absent}
         for literal in step:

@@ -28,7 +28,8 @@ def test_finite_means_finite() -> None:
     [
         ("x > 3", False), ("F x > 3", False), ("G[0, 5] x > 3", False), ("F[2, 5] x > 3", True), ("X x > 3", True),
         ("G (x > 3 & y < 2)", False), ("p", True), ("F (p & x > 3)", True), ("x > 3 | (p & y > 1)", False),
-        ("p U y > 3", False), ("x > 3 U p", True), ("(x > 1) U (y > 3)", False), ("true", True), ("first | x > 3", True),
+        ("p U y > 3", False), ("x > 3 U p", True), ("(x > 1) U (y > 3)", False), ("true", True),
+        ("first | x > 3", True),
         ("x / y > 3", True), ("G (prev.x > 3)", True), ("x in [0, 1]", False), ("(x, y) in box((0, 0), (1, 1))", False),
         ("F[0, 3] G[0, 2] x > 1", False), ("!(x > 3)", False), ("x > 3 -> y > 1", False), ("O x > 1", False),
         ("Y x > 1", True), ("x > 3 xor y > 1", False),

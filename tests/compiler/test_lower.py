@@ -90,7 +90,8 @@ def test_named_machines_are_scaled() -> None:
 
 def test_train_and_verify_have_every_setting() -> None:
     found = agent(
-        "agent A { env e()\n task f = F p\n reward { f : 1 }\n train ppo { steps = 5 }\n verify f by bmc { bound = 7 } }\n"
+        "agent A { env e()\n task f = F p\n reward { f : 1 }\n"
+        " train ppo { steps = 5 }\n verify f by bmc { bound = 7 } }\n"
         "environment e() { engine e(); signal p : bool }"
     )
     assert found.train is not None

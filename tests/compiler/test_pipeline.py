@@ -89,7 +89,8 @@ def test_parameters_come_from_outside() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"mst": "4"}, "AS0606"), ({"most": "twelve"}, "AS0607"), ({"most": "12"}, "AS0607"), ({"most": "2.5"}, "AS0607"),
+        ({"mst": "4"}, "AS0606"), ({"most": "twelve"}, "AS0607"), ({"most": "12"}, "AS0607"),
+        ({"most": "2.5"}, "AS0607"),
         ({"most": ")"}, "AS0607"), ({"far": "3s"}, "AS0607"), ({"most": ""}, "AS0607"),
     ],
 )  # fmt: skip
