@@ -205,7 +205,7 @@ def check_minimal(dfa: Any) -> None:
         raise ValueError("the initial state could be another: the empty word is a don't-care")
 
 
-@backend("automaton", "prefixes", *AUTOMATA)
+@backend("automaton", "prefixes", *AUTOMATA, every=3)
 def _automaton(load: Load) -> Implementation:
     ltlf = load(LTLF)
 
@@ -217,7 +217,7 @@ def _automaton(load: Load) -> Implementation:
     return Implementation(everything, run)
 
 
-@backend("automaton, typed", "boolean", *AUTOMATA, ALPHABET, REWRITE)
+@backend("automaton, typed", "boolean", *AUTOMATA, ALPHABET, REWRITE, every=3)
 def _typed_automaton(load: Load) -> Implementation:
     ltlf = load(LTLF)
 
@@ -228,7 +228,7 @@ def _typed_automaton(load: Load) -> Implementation:
     return Implementation(everything, run)
 
 
-@backend("automaton, verdicts", "online", *AUTOMATA, ALPHABET, least=0.2)
+@backend("automaton, verdicts", "online", *AUTOMATA, ALPHABET, least=0.3, every=3)
 def _verdicts(load: Load) -> Implementation:
     ltlf = load(LTLF)
 
@@ -239,7 +239,7 @@ def _verdicts(load: Load) -> Implementation:
     return Implementation(everything, run)
 
 
-@backend("automaton, witnesses", "same", *AUTOMATA, ALPHABET, least=0.9)
+@backend("automaton, witnesses", "same", *AUTOMATA, ALPHABET, every=3)
 def _witnesses(load: Load) -> Implementation:
     """Shortest words that are accepted and rejected, and the traces that are made of them."""
     ltlf = load(LTLF)
@@ -275,7 +275,7 @@ _OPERATIONS: dict[str, Callable[[bool, bool], bool]] = {
 }
 
 
-@backend("automata, algebra", "boolean", DFA, MTBDD, MINIMIZE, least=0.2)
+@backend("automata, algebra", "boolean", DFA, MTBDD, MINIMIZE, least=0.2, every=3)
 def _algebra(load: Load) -> Implementation:
     """The automaton of a connective, made of those of its arguments."""
     ltlf = load(LTLF)
@@ -302,7 +302,7 @@ def _algebra(load: Load) -> Implementation:
 # ---------------------------------------------------------------- the truth of atoms, vectorised
 
 
-@backend("labelling", "labels", LABELLING, least=0.8, every=2)
+@backend("labelling", "labels", LABELLING, least=0.8, every=3)
 def _labelling(load: Load) -> Implementation:
     labelling = load(LABELLING)
 

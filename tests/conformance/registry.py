@@ -92,7 +92,8 @@ class Backend:
     """A registered backend.
 
     ``modules`` are those whose meaning it shows: their mutants are run through it. ``least`` is the share of the
-    offered formulas that it must accept; it is offered every ``every``-th one. ``tolerance`` is relative, for
+    offered formulas that it must accept; it is offered every ``every``-th one
+    (odd, since the profiles come in turn and there are eight). ``tolerance`` is relative, for
     robustness in another arithmetic.
     """
 
@@ -123,7 +124,7 @@ BACKENDS: dict[str, Backend] = {}
 
 
 def backend(
-    name: str, kind: Kind, *modules: str, least: float = 0.99, every: int = 3, tolerance: float = 0.0
+    name: str, kind: Kind, *modules: str, least: float = 0.97, every: int = 5, tolerance: float = 0.0
 ) -> Callable[[Callable[[Load], Implementation]], Callable[[Load], Implementation]]:
     """Registers the decorated builder."""
 
