@@ -247,7 +247,9 @@ class Recovery:
 
     def _unclosed(self, opener: Token | None, span: Span, insert: int) -> Diagnostic:
         annotations = [] if opener is None else [Annotation(self.state.at(opener), "opened here")]
-        fix = Fix("close the block", (Edit(Span(self.source, insert, insert), "}\n"),))
+        before = self.source.text[self.source.text.rfind("\n", 0, insert) + 1 : insert]
+        brace = "\n}\n" if before.strip() else "}\n" + before * (insert < len(self.source.text))
+        fix = Fix("close the block", (Edit(Span(self.source, insert, insert), brace),))
         word = self._block_word(opener)
         return report("AS0105", span, annotations=annotations, fix=fix, block=f"`{word}`" if word else "the block")
 

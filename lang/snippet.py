@@ -336,6 +336,8 @@ def _hunk(source: Source, group: list[Edit], margin: int, paint: Paint) -> list[
         old, new, line = old[1:], new[1:], line + 1
     while old and new and old[-1] == new[-1]:
         old, new = old[:-1], new[:-1]
+    if len(new) > 1 and not new[-1] and tail == len(source.text):
+        new.pop()  # the newline at the end of the file
     lead = "... " if head > start else ""
     rows: list[str] = []
     for sign, role, lines in (("-", "removed", old), ("+", "added", new)):
