@@ -270,7 +270,10 @@ _ROWS = (
         "AS0706", "alphabet-mismatch", _E, "the automata read different propositions: `{ours}` and `{theirs}`",
         "name the same propositions in both",
     ),
-    Entry("AS0707", "reward-term", _E, "the reward machine has no payment for `{term}` yet", "{mend}"),
+    Entry("AS0707", "reward-term", _N, "the reward machine has no payment for `{term}` yet", "{mend}"),
+    Entry("AS0709", "not-monitored", _N, "`{name}` uses `{operator}`, which the {backend} backend does not do yet"),
+    Entry("AS0714", "reward-incomplete", _E, "`{term}` cannot be paid or watched yet",
+          "training without it would be another task"),
     Entry(
         "AS0708", "outside-domain", _E, "environment {env} shows values that the declared types rule out: {values}",
         "widen the declared range, or mend the environment",

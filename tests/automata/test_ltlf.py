@@ -33,6 +33,10 @@ def U(f, g):
     return formula("U", (f, g))
 
 
+def W(f, g):
+    return formula("W", (f, g))
+
+
 def X(f, k=1):
     return formula("X", (f,), (k, k))
 
@@ -213,7 +217,7 @@ DWYER = {
     "precedence": (formula("W", (not_(p), q)), 3),
     "response": (G(implies(p, F(q))), 2),
     "response before": (implies(F(r), U(implies(p, U(not_(r), and_(q, not_(r)))), r)), None),
-    "bounded existence": (formula("W", (not_(p), formula("W", (p, formula("W", (not_(p), formula("W", (p, G(not_(p)))))))))), None),
+    "bounded existence": (W(not_(p), W(p, W(not_(p), W(p, G(not_(p)))))), None),
 }  # fmt: skip
 
 
