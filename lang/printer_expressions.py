@@ -245,9 +245,9 @@ def wrapped(expr: ast.Expr, column: int, indent: int, least: int = HEAD) -> str:
             shown = wrapped(right, indent + len(op) + 1, indent + 2, least_right)
             return f"{wrapped(left, column, indent, least_left)}\n{pad}{op} {shown}"
         case ast.TemporalBinary(left=left, right=right):
-            op = operator(expr)
-            shown = wrapped(right, indent + len(op) + 1, indent + 2, UNTIL)
-            return f"{wrapped(left, column, indent, UNARY)}\n{pad}{op} {shown}"
+            sign = operator(expr)
+            shown = wrapped(right, indent + len(sign) + 1, indent + 2, UNTIL)
+            return f"{wrapped(left, column, indent, UNARY)}\n{pad}{sign} {shown}"
         case ast.Temporal(operand=operand):
             before = prefix(expr)
             return before + wrapped(operand, column + len(before), indent, UNARY)
