@@ -39,9 +39,12 @@ class Context:
         """Add a finding; see :func:`agentc.lang.diagnostics.report`."""
         self.diagnostics.append(report(code, span, **values))  # type: ignore[arg-type]
 
-    def unknown(self, kind: str, name: str, known: Iterable[str], span: Span) -> None:
-        """Report a name that is not among ``known``."""
-        self.report("AS0203", span, kind=kind, name=name, suggestion=nearest(name, known))
+    def unknown(
+        self, kind: str, name: str, known: Iterable[str], span: Span, scope: Scope | None = None
+    ) -> None:  # fmt: skip
+        """Report a name that is not among ``known``; with a ``scope``, once for each agent."""
+        if scope is None or self.elaborator.is_first_unknown(name, scope):
+            self.report("AS0203", span, kind=kind, name=name, suggestion=nearest(name, known))
 
     def define(self, scope: Scope, symbol: Symbol) -> bool:
         """Declare a name, reporting a second declaration; whether it was the first."""
@@ -65,7 +68,8 @@ class Context:
         if symbol is None:
             kind = wanted.removeprefix("a ").removeprefix("an ").replace(", a ", ", ").replace(" a ", " ")
             meant = nearest(name, scope.names())
-            if meant is not None or not scope.incomplete:
+            known = meant is not None or not scope.incomplete
+            if known and self.elaborator.is_first_unknown(name, scope):
                 self.report("AS0203", span, kind=kind, name=name, suggestion=meant)
         return None if symbol is None or symbol.kind == "error" else symbol
 

@@ -73,7 +73,7 @@ def _named(context: Context, name: ast.Name, value: bool, span: Span, scope: Sco
     symbol = scope.lookup(name.id)
     if symbol is None:
         known = scope.names("prop", "signal", "phase", "tool", "state")
-        context.unknown("proposition", name.id, known, name.span)
+        context.unknown("proposition", name.id, known, name.span, scope)
         return []
     if symbol.kind == "error" or (symbol.type is not None and symbol.type.kind == "error"):
         return []

@@ -61,7 +61,7 @@ def _term(context: Context, item: ast.RewardTerm, scope: Scope) -> CheckedReward
             return _made(context, item, "machine", amount, subject.id, None, ends)
         if symbol is None:
             known = [*scope.names("task", "safe", "behavior", "prop", "machine", "signal", "phase", "tool"), "step"]
-            context.unknown("task, safe or proposition", subject.id, known, subject.span)
+            context.unknown("task, safe or proposition", subject.id, known, subject.span, scope)
             return None
         boolean = symbol.type is None or symbol.type.kind in ("bool", "error")
         if symbol.kind not in ("prop", "signal", "phase", "tool", "error", "state", "const", "param") or not boolean:

@@ -56,6 +56,7 @@ class Context:
         self.each_types: dict[int, Type] = {}
         """Types found for the parameters of ``each``, by the identity of their symbols."""
         self._reported: set[tuple[str, int, int, int]] = set()
+        self._unknown: dict[tuple[int, str], Scope] = {}
         self._sources: list[object] = []  # keeps the sources alive whose ids are in _reported
 
     def report(
@@ -97,6 +98,16 @@ class Context:
         """Report, and what then stands there."""
         self.report(code, span, **values)
         return self.error(span)
+
+    def is_first(self, name: str, scope: Scope) -> bool:
+        """Whether an unknown name has not been reported in this agent (or, outside of agents, this file) yet."""
+        around = list(scope.chain())
+        place = around[-2] if len(around) > 1 else around[-1]
+        key = (id(place), name)
+        if key in self._unknown:
+            return False
+        self._unknown[key] = place
+        return True
 
     def begin(self) -> None:
         """Begin with an expression from outside: the bounds are for each of them."""

@@ -145,6 +145,10 @@ class Elaborator:
             return None
         return self._names.symbol(expr, scope, wanted)
 
+    def is_first_unknown(self, name: str, scope: Scope) -> bool:
+        """Whether an unknown name has not been reported in this agent yet; asking counts as reporting it."""
+        return self._context.is_first(name, scope)
+
     def each_type(self, symbol: Symbol) -> Type | None:
         """The type that was found for a name of ``each``."""
         return self._context.each_types.get(id(symbol))

@@ -164,11 +164,14 @@ def file_scope(module: ast.Module, library: Library, diagnostics: list[Diagnosti
 def declare(item: ast.Item, scope: Scope) -> list[Diagnostic]:
     """Declare the name of a definition in a scope; items that define nothing are passed over.
 
-    Names of items that could not be parsed are declared as well, so that their uses are not reported.
+    Names of items that could not be parsed are declared as well, so that their uses are not reported; where it
+    cannot be told what such an item declares, the scope becomes lenient.
     """
     symbols: list[Symbol] = []
     match item:
-        case ast.ErrorItem(names=names):
+        case ast.ErrorItem():
+            names = item.names or _declared_names(item.span.text)
+            scope.lenient = scope.lenient or not names
             symbols = [Symbol(name, "error") for name in names]
         case ast.Constant():
             kind: SymbolKind = "param" if item.is_param else "const"
@@ -183,6 +186,17 @@ def declare(item: ast.Item, scope: Scope) -> list[Diagnostic]:
             symbols = [Symbol(item.name, _KINDS[type(item)], None, item.name_span, item, scope)]
     found = (scope.define(symbol) for symbol in symbols)
     return [d for d in found if d is not None]
+
+
+def _declared_names(text: str) -> list[str]:
+    """The names that a broken item would declare, as far as it is ``word name = ...`` or ``word a, b : ...``."""
+    head, sign, _ = text.partition("=")
+    if ":" in head:
+        head, sign, _ = head.partition(":")
+    words = head.replace(",", " , ").split()
+    names, commas = words[1::2], words[2::2]
+    whole = bool(sign) and bool(names) and all(n.isidentifier() for n in (words[0], *names))
+    return names if whole and all(c == "," for c in commas) else []
 
 
 _KINDS: dict[type[ast.Item], SymbolKind] = {

@@ -91,7 +91,7 @@ class Intervals:
     def _duration(self, term: Typed, seconds: float, expr: ast.Expr, scope: Scope) -> int | None:
         step, unit = scope.step_duration, term.type.unit
         if step is None:
-            if self.context.generic:
+            if self.context.generic or scope.incomplete:  # the environment was not understood
                 return None
             self.context.report("AS0407", expr.span, duration=in_unit(seconds, unit))
             return None

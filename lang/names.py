@@ -129,6 +129,8 @@ class Names:
 
     def unknown(self, name: str, span: Span, scope: Scope, wanted: str) -> None:
         """Report a name that means nothing, with what was probably meant."""
+        if not self.context.is_first(name, scope):
+            return
         signal = enum_with(name, scope)
         if signal is not None:
             self.context.report("AS0207", span, name=name, signal=signal.name)
@@ -140,6 +142,8 @@ class Names:
 
     def unknown_function(self, name: str, span: Span, scope: Scope, builtin: list[str]) -> None:
         """Report a call of nothing: a misspelt operator, an operator of another logic, a misspelt function."""
+        if not self.context.is_first(name, scope):
+            return
         if name in _INFINITE and scope.find(name) is None:
             reason, mend = _INFINITE[name]
             self.context.report("AS0220", span, name=name, reason=reason, mend=mend)
