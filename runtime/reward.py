@@ -1,0 +1,161 @@
+"""Reward machines that step N environments at once.
+
+The rules are those of LANGUAGE, "Payment"; :meth:`agentc.compiler.backends.reward_machine.RewardMachine.step` is the
+reference that this is tested against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentc.compiler.agent import SignalIR
+from agentc.compiler.backends.reward_machine import RewardMachine, refuse_missing
+from agentc.compiler.logic.verdict import Verdict
+from agentc.runtime.monitor import Batch, Monitor
+
+Mask = NDArray[np.bool_]
+TRUE, FALSE, HOLDS = int(Verdict.TRUE), int(Verdict.FALSE), int(Verdict.PRESUMABLY_TRUE)
+
+
+@dataclass(frozen=True)
+class RewardStep:
+    """What one step paid in N environments; arrays ``(N,)``.
+
+    ``reward`` float64, without the ``shaping``. ``terminated``: nothing follows and nothing is bootstrapped, whether
+    the environment ended, the machine ended the episode, or a time limit is an end. ``truncated``: the episode
+    stops and the value of what would follow is bootstrapped. ``codes`` uint8 ``(formulas, N)`` are the monitor's.
+    """
+
+    reward: NDArray[np.float64]
+    shaping: NDArray[np.float64]
+    terminated: Mask
+    truncated: Mask
+    codes: NDArray[np.uint8]
+
+
+class RewardMonitor:
+    """The reward of N environments, with the monitors of the agent's formulas in :attr:`monitor`.
+
+    Raises ``AgentcError`` (AS0714) if the machine has terms that are not built yet and ``partial`` is not set.
+    """
+
+    def __init__(
+        self, machine: RewardMachine, num_envs: int, signals: Iterable[SignalIR] = (), *, partial: bool = False
+    ) -> None:
+        if not partial:
+            refuse_missing(machine)
+        self.machine, self.num_envs = machine, num_envs
+        self.monitor = Monitor(machine.programs, num_envs, signals)
+        self._paid = np.zeros((len(machine.payments), num_envs), np.bool_)
+        self._owed = np.zeros(num_envs)
+        self._phi = np.zeros(num_envs)
+        self._tables = [[np.array(row) for row in s.potentials] for s in machine.shapings]
+        m = machine.machine
+        self.node = np.zeros(num_envs, np.intp)
+        """The state of the explicit machine, if there is one."""
+        self._accepting = np.array(m.accepting if m is not None else (False,), np.bool_)
+        self._node_potential = np.array(m.potentials if m is not None and m.potentials else (0.0,) * self._states)
+
+    @property
+    def _states(self) -> int:
+        return 1 if self.machine.machine is None else len(self.machine.machine.names)
+
+    def reset(self, valuations: Batch, mask: Mask | None = None) -> NDArray[np.uint8]:
+        """Begin an episode in the environments of ``mask`` (None: all): step 0 is read. Returns the verdict codes."""
+        where = np.ones(self.num_envs, np.bool_) if mask is None else mask
+        self.monitor.reset(mask)
+        codes = self.monitor.step(valuations, where)
+        self._paid[:, where] = False
+        self.node[where] = 0
+        node, owed = self._edges(codes)
+        self.node[where] = node[where]
+        self._owed[where] = owed[where]
+        self._phi[where] = self._potential()[where]
+        return codes
+
+    def step(
+        self,
+        valuations: Batch,
+        terminated: Mask | None = None,
+        time_limit: Mask | None = None,
+        truncated: Mask | None = None,
+    ) -> RewardStep:
+        """Read one step in all environments.
+
+        ``terminated``: where the environment ended; ``time_limit``: where its declared limit stopped it;
+        ``truncated``: where something else did. Environments that ended are to be :meth:`reset` before the next.
+        """
+        nowhere = np.zeros(self.num_envs, np.bool_)
+        terminated = nowhere if terminated is None else terminated
+        time_limit = nowhere if time_limit is None else time_limit
+        truncated = nowhere if truncated is None else truncated
+        codes = self.monitor.step(valuations)
+        reward = self._owed.copy()
+        self._owed[:] = 0.0
+        over = terminated.copy()
+        shared: Mask | None = None
+        for at, term in enumerate(self.machine.payments):
+            if term.kind == "step":
+                reward += term.amount
+                continue
+            code = codes[term.program]
+            if term.kind == "prop":
+                reward += term.amount * (code >= HOLDS)
+                continue
+            decided = code == (FALSE if term.kind == "safe" else TRUE)
+            reward += term.amount * (decided & ~self._paid[at])
+            self._paid[at] |= decided
+            if term.kind == "safe":
+                if term.ends is not False:
+                    over |= decided
+                continue
+            final = (code == TRUE) | (code == FALSE)
+            if term.ends is None:
+                shared = final if shared is None else shared & final
+            elif term.ends:
+                over |= final
+        if shared is not None:
+            over |= shared
+        self.node, earned = self._edges(codes)
+        reward += earned
+        over |= self._accepting[self.node]
+        if self.machine.needs_time_left:
+            over |= time_limit
+        for at, term in enumerate(self.machine.payments):
+            if term.kind == "task":
+                due = over & ~self._paid[at] & (codes[term.program] >= HOLDS)
+                reward += term.amount * due
+                self._paid[at] |= due
+        phi = np.where(over, 0.0, self._potential())
+        shaping = self.machine.discount * phi - self._phi
+        self._phi = phi
+        return RewardStep(reward, shaping, over, (time_limit | truncated) & ~over, codes)
+
+    def _potential(self) -> NDArray[np.float64]:
+        total = self._node_potential[self.node]
+        for s, tables in zip(self.machine.shapings, self._tables, strict=True):
+            states = self.monitor.states(s.program)
+            for table, u in zip(tables, states, strict=True):
+                total = total + table[u] / len(tables)
+        return total
+
+    def _edges(self, codes: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """The explicit machine's next states and what its edges pay."""
+        node, earned = self.node.copy(), np.zeros(self.num_envs)
+        if self.machine.machine is None:
+            return node, earned
+        for u, edges in enumerate(self.machine.machine.edges):
+            if self.machine.machine.accepting[u]:
+                continue
+            waiting = self.node == u
+            for edge in edges:
+                taken = waiting & (codes[edge.guard] >= HOLDS)
+                node[taken] = edge.target
+                earned[taken] = edge.reward
+                waiting &= ~taken
+        return node, earned
