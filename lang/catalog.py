@@ -329,6 +329,13 @@ _ROWS = (
     Entry(
         "AS0960", "no-specs", _E, "there is no .agentspec file in `{folder}`", "name a file, or start one: `agentc new`"
     ),
+    Entry(
+        "AS0970",
+        "too-large-to-draw",
+        _E,
+        "the automaton of `{formula}` has {states} states, more than the {most} that can be drawn",
+        "take `--format hoa` or `--format dot`",
+    ),
     Entry("AS0961", "bad-parameter", _E, "`-p {value}` sets nothing", "write `-p name=value`"),
     Entry("AS0962", "bad-agent-name", _E, "`{name}` cannot name an agent", "use letters, digits and `_`"),
     Entry("AS0963", "file-exists", _E, "`{path}` is already there", "choose another name with `-o`"),

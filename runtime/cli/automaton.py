@@ -1,0 +1,117 @@
+"""``agentc automaton``: a formula in, its minimal automaton out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentc.lang.diagnostics import AgentcError, report
+
+if TYPE_CHECKING:
+    from agentc.compiler.automata.dfa import DFA
+
+FORMATS = ("hoa", "dot", "svg", "json")
+
+
+@click.command(name="automaton")
+@click.argument("formula", required=False)
+@click.option("--file", "file", type=click.Path(path_type=Path), help="A file with one formula a line.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="hoa", show_default=True)
+@click.option("--max-states", type=click.IntRange(1), default=50_000, show_default=True, help="Budget in states.")
+@click.option("--max-seconds", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True)
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write here instead of standard output.")
+def command(
+    formula: str | None, file: Path | None, form: str, max_states: int, max_seconds: float, out: Path | None
+) -> int:
+    """Translate a FORMULA to its minimal deterministic automaton over finite traces, sink included.
+
+    Unknown names are Boolean propositions. With `--file`, every line that is neither empty nor a `#`
+    comment is a formula, and `--format json` prints a list of `{formula, states, seconds, hoa}`, or
+    `{formula, error}` where one has an error or its budget ran out.
+    """
+    if (formula is None) == (file is None):
+        raise click.UsageError("give a formula, or a file of formulas with --file")
+    if formula is not None:
+        dfa, seconds = _translated(formula, max_states, max_seconds)
+        text = _dump([_row(formula, dfa, seconds)]) if form == "json" else _text(formula, dfa, form)
+        _write(text, out)
+        return 0
+    assert file is not None
+    failed = False
+    texts, rows = [], list[dict[str, Any]]()
+    for line in _lines(file):
+        try:
+            dfa, seconds = _translated(line, max_states, max_seconds)
+        except AgentcError as error:
+            failed = True
+            rows.append({"formula": line, "error": str(error)})
+            if form != "json":
+                from agentc.runtime.cli.output import show
+
+                show(error.diagnostics)
+            continue
+        rows.append(_row(line, dfa, seconds))
+        if form != "json":
+            texts.append(_text(line, dfa, form))
+    _write(_dump(rows) if form == "json" else "\n".join(texts), out)
+    return int(failed)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise AgentcError([report("AS0623", None, path=str(file), reason=reason)]) from error
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def _translated(formula: str, max_states: int, max_seconds: float) -> tuple[DFA, float]:
+    from agentc.compiler.automata.ltlf import translate
+    from agentc.compiler.pipeline import compile_formula
+
+    start = time.perf_counter()
+    dfa = translate(compile_formula(formula), max_states=max_states, max_seconds=max_seconds)
+    return dfa, time.perf_counter() - start
+
+
+def _row(formula: str, dfa: DFA, seconds: float) -> dict[str, Any]:
+    from agentc.compiler.automata.hoa import to_hoa
+
+    return {"formula": formula, "states": dfa.size, "seconds": seconds, "hoa": to_hoa(dfa, formula)}
+
+
+def _text(formula: str, dfa: DFA, form: str) -> str:
+    if form == "dot":
+        from agentc.compiler.automata.dot import to_dot
+
+        return to_dot(dfa, formula)
+    if form == "svg":
+        from agentc.compiler.automata.svg import MAX_STATES, to_svg
+
+        drawing = to_svg(dfa, formula)
+        if drawing is None:
+            raise AgentcError([report("AS0970", None, formula=formula, states=dfa.size, most=MAX_STATES)])
+        return drawing
+    from agentc.compiler.automata.hoa import to_hoa
+
+    return to_hoa(dfa, formula)
+
+
+def _dump(rows: list[dict[str, Any]]) -> str:
+    import json
+
+    return json.dumps(rows, indent=2) + "\n"
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise AgentcError([report("AS0808", None, path=str(out), reason=error.strerror or str(error))]) from error
