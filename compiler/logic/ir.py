@@ -279,12 +279,24 @@ def show_interval(op: str, interval: Interval | None) -> str:
 def _show_value(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str):
+        return value if value.isidentifier() else _quoted(value)  # a member of an enum is not quoted
     return f"({', '.join(map(_show_value, value))})" if isinstance(value, tuple) else str(value)
+
+
+def _quoted(value: str) -> str:
+    from agentc.lang.literals import write_string
+
+    return write_string(value)
 
 
 def show(root: Node) -> str:
     """The node in the language's own syntax, fully parenthesised where operators mix; deterministic."""
     text: dict[Node, str] = {}
+
+    def as_text(node: Node) -> str:
+        """An argument where only texts can stand."""
+        return _quoted(node.value) if node.op == "const" and isinstance(node.value, str) else text[node]
 
     def inner(node: Node) -> str:
         bare = node.op in ("true", "false", "first", "last", "atom", "signal", "const", "prev", "not", "tuple")
@@ -316,11 +328,14 @@ def show(root: Node) -> str:
             text[node] = f"{inner(args[0])} {_INFIX[op]} {inner(args[1])}"
         elif op == "compare":
             text[node] = f"{inner(args[0])} {node.value} {inner(args[1])}"
-        elif op.startswith("in_"):
-            head = f"{inner(args[0])} {'not in' if node.value else 'in'} "
+        elif op.startswith("in_") or op == "occurs_in_seen":
+            what = as_text(args[0]) if op == "occurs_in_seen" else inner(args[0])
+            head = f"{what} {'not in' if node.value else 'in'} "
             rest = [text[a] for a in args[1:]]
-            shapes = {"in_range": "[{}]", "in_set": "{{{}}}", "in_seen": "seen({})", "in_region": "{}"}
-            text[node] = head + shapes[op].format(", ".join(rest))
+            shape = {"in_range": "[{}]", "in_set": "{{{}}}", "in_region": "{}"}.get(op, "seen({})")
+            text[node] = head + shape.format(", ".join(rest))
+        elif op in ("contains", "starts_with", "ends_with", "matches"):
+            text[node] = f"{op}({', '.join(map(as_text, args))})"
         elif op == "index":
             text[node] = f"{inner(args[0])}[{node.value}]"
         elif op == "tuple":
