@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from agentc.lang.diagnostics import Diagnostic, report
+from agentc.lang.diagnostics import AgentcError, Diagnostic, report
 from agentc.lang.source import Span
 
 Kind = Literal["int", "float", "bool", "choice", "duration"]
@@ -164,6 +164,35 @@ def check_against(schema: TrainerSchema, given: Mapping[str, Given]) -> tuple[di
         else:
             values[name] = value
     return values, found
+
+
+def describe(topic: str) -> str:
+    """What a setting means, or all of an algorithm's, or which algorithms there are.
+
+    Topics are ``train``, ``train.ppo``, ``train.ppo.envs``. Raises ``AgentcError`` for what is not there.
+    """
+    words = topic.split(".")
+    if len(words) == 1:
+        return "".join(f"train.{schema.algorithm}: {schema.doc}\n" for schema in TRAINERS.values())
+    schema = TRAINERS.get(words[1])
+    if schema is None:
+        found = check_algorithm(words[1], None)
+        raise AgentcError([found] if found is not None else [])
+    settings = {s.name: s for s in schema.settings}
+    if len(words) == 2:
+        head = f"train.{schema.algorithm}: {schema.doc}\n\n"
+        return head + "".join(_described(s) for s in settings.values())
+    name = ".".join(words[2:])
+    if name not in settings:
+        near = _nearest(name, list(settings))
+        raise AgentcError([report("AS0611", None, algorithm=schema.algorithm, name=name, suggestion=near)])
+    return _described(settings[name])
+
+
+def _described(setting: Setting) -> str:
+    default = str(setting.default).lower() if isinstance(setting.default, bool) else setting.default
+    unit = "s" if setting.kind == "duration" else ""
+    return f"{setting.name} = {default}{unit}\n    {setting.doc} It is {setting.domain()}.\n"
 
 
 def _convert(setting: Setting, entry: Given) -> Scalar | None:

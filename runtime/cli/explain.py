@@ -16,9 +16,9 @@ def command(topic: str | None) -> None:
 
     if topic is None:
         click.echo(index())
-    elif topic.startswith("train"):
+    elif topic.split(".")[0] == "train":
         from agentc.compiler.training_config import describe
 
-        click.echo(describe(topic))
+        click.echo(describe(topic), nl=False)
     else:
         click.echo(explain(topic))
