@@ -95,6 +95,7 @@ def bind_environment(context: Context, expr: ast.Expr, scope: Scope, agent: Scop
     share(context, item.items, body, agent)
     if read.step is not None:
         agent.step = read.step
+    agent.lenient = agent.lenient or _is_partial(item.items, read.step)
     environment = CheckedEnvironment(
         name=item.name,
         engine=read.engine,
@@ -106,6 +107,12 @@ def bind_environment(context: Context, expr: ast.Expr, scope: Scope, agent: Scop
         span=expr.span,
     )
     return Bound(environment, tuple(i for i in item.items if isinstance(i, SHARED)), body)
+
+
+def _is_partial(items: tuple[ast.Item, ...], step: float | None) -> bool:
+    """Whether a declaration says more than was understood of it."""
+    broken = any(isinstance(i, ast.ErrorItem) for i in items)
+    return broken or (step is None and any(isinstance(i, ast.StepSize) for i in items))
 
 
 def share(context: Context, items: tuple[ast.Item, ...], body: Scope, agent: Scope) -> None:
@@ -338,6 +345,7 @@ def _bind_system(
     share(context, item.items, body, agent)
     if system.step is not None:
         agent.step = system.step
+    agent.lenient = agent.lenient or _is_partial(item.items, system.step)
     values = values or {}
     arguments: dict[str, Content] = {"system": item.name, **values}
     if horizon is not None:

@@ -93,7 +93,8 @@ class Intervals:
         if step is None:
             if self.context.generic or scope.incomplete:  # the environment was not understood
                 return None
-            self.context.report("AS0407", expr.span, duration=in_unit(seconds, unit))
+            if self.context.is_first(" step", scope):  # what lacks is one thing, however often it is needed
+                self.context.report("AS0407", expr.span, duration=in_unit(seconds, unit))
             return None
         ratio = seconds / step
         count = round(ratio)
