@@ -403,6 +403,12 @@ _ROWS = (
         "AS0914", "observation-key-taken", _E, "the observation of the environment already has a key `{name}`",
         "use observation mode `flat` or `none`, or rename the key in a wrapper",
     ),
+    Entry(
+        "AS0915", "no-horizon", _E, "`{name}` is paid when the time is up, and nothing says when that is",
+        "declare `max_steps` or `horizon` in the environment, or pass `horizon=`",
+    ),
+    Entry("AS0916", "extern-at-run", _E, "the signal `{name}` runs `{function}`, which is not allowed here", "{mend}"),
+    Entry("AS0917", "not-a-spec", _E, "`{spec}` is no spec, compiled agent or bundle", "{mend}"),
     Entry("AS0950", "unknown-code", _E, "no diagnostic is called `{query}`", "`agentc explain` alone lists them all"),
     Entry(
         "AS0940", "unsupported-space", _E, "a learner cannot use the {role} space `{space}`",
