@@ -82,15 +82,13 @@ def long_text(value: str, indent: int, escape: bool = False) -> str:
             value = value[:-1] + '\\"'
     lines = value.split("\n")
     pad = " " * indent
-    if len(lines) == 1 and not value.endswith('"') and not value.startswith((" ", "\t")):
+    if len(lines) == 1 and not value.endswith(('"', "\\")) and not value.startswith((" ", "\t")):
         return f'"""{value}"""'
     rest = [line for line in lines[1:] if line]
     opened = lines[0].startswith((" ", "\t")) or lines[0] == "" or all(line[0] in " \t" for line in rest)
     shown = [f"{pad}{line}" if line else "" for line in lines]
     first = ['"""', *shown] if opened else ['"""' + lines[0], *shown[1:]]
-    if lines[-1].endswith('"') or len(lines) > 1:
-        return "\n".join([*first, pad + '"""'])
-    return "\n".join(first) + '"""'
+    return "\n".join([*first, pad + '"""'])
 
 
 def _import(item: ast.Import) -> Shape:
