@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from agentc.compiler.agent import AgentIR
 from agentc.compiler.backends.base import backends
 from agentc.compiler.bundle import Bundle, read_bundle, write_bundle
 from agentc.compiler.pipeline import CheckResult, check, read
-from agentc.compiler.sanity import sanity
 from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity
 from agentc.lang.source import Source
 from agentc.runtime.compiled import CompiledAgent
@@ -44,7 +43,6 @@ def compile_checked(result: CheckResult, out: Path = BUILD) -> Compilation:
             names = {agent.name for agent in spec.agents}
             for agent in result.agents:
                 if agent.name in names:
-                    found.extend(sanity(agent))
                     artifacts, more = derive(agent)
                     found.extend(more)
                     artifacts["index.html"] = index_page(agent, source, artifacts).encode()
@@ -68,7 +66,12 @@ def derive(agent: AgentIR) -> tuple[dict[str, bytes], list[Diagnostic]]:
         except AgentcError as error:
             found.extend(d for d in error.diagnostics if d not in found)
             continue
-        found.extend(d for d in emission.diagnostics if d not in found)
+        # what a backend cannot do yet stays in the IR: compiling goes on, the command that needs it refuses
+        found.extend(
+            replace(d, severity=Severity.NOTE) if d.code == "AS0701" else d
+            for d in emission.diagnostics
+            if d not in found
+        )
         artifacts.update((artifact.path, artifact.text.encode()) for artifact in emission.artifacts)
     return artifacts, found
 
@@ -126,7 +129,7 @@ def index_page(agent: AgentIR, source: Source, artifacts: Mapping[str, bytes]) -
     return render_page(page)
 
 
-def compile(  # noqa: A001  # the public name is agentc.compile
+def compile(  # the public name is agentc.compile
     files: str | Path | Sequence[str | Path],
     out: str | Path = BUILD,
     *,
