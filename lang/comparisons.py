@@ -8,7 +8,7 @@ from typing import Protocol
 
 from agentc.lang import ast
 from agentc.lang.context import Context, described, nearest
-from agentc.lang.names import Names, enum_with, kind_in_words
+from agentc.lang.names import FORMULAS, Names, enum_with, kind_in_words
 from agentc.lang.quantities import coordinate_types
 from agentc.lang.scope import READABLE, Scope, Symbol
 from agentc.lang.source import Span
@@ -75,7 +75,8 @@ class Comparisons:
             each = self._untyped(name, scope)
             if each is not None and (enum is not None or known):
                 self.context.each_types[id(each)] = enum if enum is not None else replace(known[0], lo=None, hi=None)
-            if bad and scope.find(name.id) is None:
+            symbol = scope.find(name.id)
+            if bad and (symbol is None or symbol.kind not in (*_VALUES, *FORMULAS)):
                 found[i] = self.context.error(name.span)  # it may be a member of what was not understood
             else:
                 found[i] = self.terms.name(name, scope, enum)

@@ -228,6 +228,7 @@ def _import(item: ast.Import, scope: Scope, library: Library) -> list[Diagnostic
         exported = exports.symbols.get(written.name)
         if exported is None:
             known = list(exports.symbols)
+            meant = nearest(written.name, known)
             found.append(
                 report(
                     "AS0211",
@@ -235,10 +236,11 @@ def _import(item: ast.Import, scope: Scope, library: Library) -> list[Diagnostic
                     module=".".join(item.path),
                     name=written.name,
                     known=", ".join(known[:8]) + (", ..." if len(known) > 8 else "") if known else "no definitions",
-                    suggestion=nearest(written.name, known),
+                    suggestion=meant,
                 )
             )
-            scope.symbols.setdefault(alias, Symbol(alias, "error"))
+            for silent in (alias, meant or alias):  # the rest of the file may use either
+                scope.symbols.setdefault(silent, Symbol(silent, "error"))
         else:
             found.append(scope.define(replace(exported, name=alias, imported=span)))
     return [d for d in found if d is not None]

@@ -202,3 +202,28 @@ def test_the_patterns_of_the_installed_library():
     for name in scope.names():
         elaborator.definition(scope.find(name))
     assert not elaborator.diagnostics
+
+
+def test_what_a_misspelt_import_means_is_not_reported_again(project):
+    scope, found = project.scope("import std.patterns: orderd")
+    assert [d.code for d in found] == ["AS0211"]
+    elaborator = Elaborator()
+    elaborator.formula(parse_formula(Source("f", "ordered(true, false) & orderd(true)"))[0], scope)
+    assert not elaborator.diagnostics
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "lenient"),
+    [
+        ("qrop a = )", ["a"], False),
+        ("prop a = )", ["a"], False),
+        ("qwop (a)", [], True),
+    ],
+)
+def test_what_a_broken_item_declares(text, names, lenient):
+    module, found = parse(Source("main", text))
+    assert found
+    diagnostics = []
+    scope = file_scope(module, Library(), diagnostics)
+    assert not diagnostics
+    assert ([n for n in scope.names("error") if n in names], scope.incomplete) == (names, lenient)
