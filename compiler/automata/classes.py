@@ -1,6 +1,7 @@
 """Letter classes: letters that no state tells apart are one column of the transition table.
 
-Few columns stay where there are many atoms: twenty nested ``U`` have 2^20 letters and 21 classes.
+Few columns stay of an enum's many atoms, and where an automaton reads its atoms in combination. Where every letter is
+told apart by some state, there is no such table, and the diagrams are stepped themselves.
 """
 
 from __future__ import annotations

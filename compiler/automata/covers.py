@@ -6,6 +6,8 @@ Source: Minato, *Fast generation of irredundant sum-of-products forms from binar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agentc.compiler.automata.bdd import Bdd, Budget, recursion
 from agentc.compiler.automata.dfa import DFA
 from agentc.compiler.logic.ir import Formula, show
@@ -86,9 +88,9 @@ def cube_text(cube: Cube, names: list[str]) -> str:
     return " & ".join(names[k] if sign else negated[k] for k, sign in cube) or "true"
 
 
-def guard_text(cubes: tuple[Cube, ...], dfa: DFA) -> str:
-    """A guard in the language's syntax."""
-    names = [atom_text(a) for a in dfa.atoms]
+def guard_text(cubes: tuple[Cube, ...], dfa: DFA, named: Mapping[Formula, str] | None = None) -> str:
+    """A guard in the language's syntax; atoms that are ``named`` propositions go by their names."""
+    names = [(named or {}).get(a) or atom_text(a) for a in dfa.atoms]
     parts = [cube_text(c, names) for c in cubes]
     if len(parts) == 1:
         return parts[0]

@@ -13,6 +13,7 @@ from html import escape
 
 from agentc.compiler.automata.covers import Cube, guard_text, guards
 from agentc.compiler.automata.dfa import DFA
+from agentc.compiler.logic.ir import Formula
 from agentc.compiler.logic.verdict import Verdict
 
 MAX_STATES = 40
@@ -38,15 +39,17 @@ _STYLE = (
 )
 
 
-def to_svg(dfa: DFA, name: str) -> str | None:
+def to_svg(dfa: DFA, name: str, named: Mapping[Formula, str] | None = None) -> str | None:
     """The drawing; None for more than ``MAX_STATES`` states, which nobody could read.
+
+    Atoms that are ``named`` propositions go by their names.
 
     Raises ``OverBudgetError`` for guards that cannot be said in words.
     """
     if dfa.size > MAX_STATES:
         return None
     edges = {s: guards(dfa, s) for s in range(dfa.size)}
-    texts = {(s, t): guard_text(cubes, dfa) for s, targets in edges.items() for t, cubes in targets.items()}
+    texts = {(s, t): guard_text(c, dfa, named) for s, targets in edges.items() for t, c in targets.items()}
     longest = max((min(len(text), MAX_LABEL) for text in texts.values()), default=0)
     column = max(130.0, longest * _CHARACTER + 66)
     place, width, height = _layout(edges, dfa.size, column)

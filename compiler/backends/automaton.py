@@ -29,6 +29,7 @@ class AutomatonBackend:
 
     def emit(self, agent: AgentIR) -> Emission:
         """The automata of all formulas; those outside of the fragment or too large are reported and left out."""
+        named = {p.formula: p.name for p in reversed(agent.propositions) if p.formula.op == "atom"}
         artifacts: list[Artifact] = []
         diagnostics: list[Diagnostic] = []
         for item in agent.formulas:
@@ -44,7 +45,7 @@ class AutomatonBackend:
                 dfa = translate_typed(item.formula, agent.declared, max_states=MAX_WRITTEN, span=item.span)
                 artifacts.append(Artifact(f"automata/{item.name}.hoa", to_hoa(dfa, item.source)))
                 artifacts.append(Artifact(f"automata/{item.name}.dot", to_dot(dfa, item.source)))
-                drawing = to_svg(dfa, item.source)
+                drawing = to_svg(dfa, item.source, named)
                 if drawing is not None:
                     artifacts.append(Artifact(f"automata/{item.name}.svg", drawing))
             except (AgentcError, OverBudgetError):
