@@ -7,17 +7,18 @@ steps. Everything is frozen, comes in source order and has no place for a defaul
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from agentc.compiler.logic.ir import Formula, Term, Value
+from agentc.lang.records import dataclass
 from agentc.lang.source import Span
 
 Literalish = Value | tuple["Literalish", ...] | Mapping[str, "Literalish"]
 """Configuration values: scalars, lists (as tuples) and records."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SignalIR:
     """A signal: its type, range and unit. ``members`` only for ``enum``; ``size`` for vectors and texts.
 
@@ -40,7 +41,7 @@ class SignalIR:
     phase: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EnvironmentIR:
     """The environment of an agent: which family (``engine``), made with which arguments.
 
@@ -58,7 +59,7 @@ class EnvironmentIR:
     controls: tuple[str, ...] = ("action",)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FormulaIR:
     """A named formula with its role. ``formula`` has surface operators; ``source`` is its text as written.
 
@@ -74,7 +75,7 @@ class FormulaIR:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PropositionIR:
     """A named proposition: a formula without temporal operators."""
 
@@ -83,7 +84,7 @@ class PropositionIR:
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RewardTermIR:
     """One payment.
 
@@ -101,7 +102,7 @@ class RewardTermIR:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MachineEdgeIR:
     """``on guard -> target : reward``; guards are tried in order, no match means stay and pay nothing."""
 
@@ -110,7 +111,7 @@ class MachineEdgeIR:
     reward: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MachineStateIR:
     """A state of an explicit reward machine."""
 
@@ -119,7 +120,7 @@ class MachineStateIR:
     edges: tuple[MachineEdgeIR, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MachineIR:
     """An explicit reward machine; the first state is the initial one."""
 
@@ -127,7 +128,7 @@ class MachineIR:
     name: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RewardIR:
     """The reward: its terms, the formulas whose potential shapes it, the one discount there is."""
 
@@ -137,7 +138,7 @@ class RewardIR:
     machine: MachineIR | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrainIR:
     """``train algorithm { ... }`` with every field of the algorithm's schema filled in."""
 
@@ -146,7 +147,7 @@ class TrainIR:
     until: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ExpectIR:
     """An acceptance criterion: ``satisfaction(subject) >= threshold``, ``return >= r``, ``violations(f) <= n``."""
 
@@ -158,7 +159,7 @@ class ExpectIR:
     source: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class VerifyIR:
     """A verification item; ``bound`` is ``(">=", p)`` for ``verify P >= p [f]``."""
 
@@ -170,7 +171,7 @@ class VerifyIR:
     settings: Mapping[str, Literalish] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ExampleIR:
     """An example trace.
 
@@ -187,7 +188,7 @@ class ExampleIR:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OutlineIR:
     """A construct whose backend is not built yet: its checked content as data, and the backend it waits for.
 
@@ -200,7 +201,7 @@ class OutlineIR:
     content: Mapping[str, Literalish]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AgentIR:
     """One agent, whole."""
 

@@ -7,7 +7,6 @@ all other formulas are judged on the whole trace by the reference semantics.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from agentc.compiler.agent import AgentIR, ExampleIR, FormulaIR, SignalIR
 from agentc.compiler.judgement import Judgement, judge
@@ -15,6 +14,7 @@ from agentc.compiler.logic.ir import signals
 from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
 from agentc.lang.diagnostics import AgentcError, Diagnostic, report
+from agentc.lang.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

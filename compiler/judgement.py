@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from agentc.compiler.agent import SignalIR
 from agentc.compiler.automata.ltlf import translate_typed
@@ -16,6 +15,7 @@ from agentc.compiler.logic.ir import Formula, Node, Term, Value, const, formula,
 from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
 from agentc.compiler.logic.verdict import Verdict
+from agentc.lang.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ together. A learner adds itself with one row of :data:`TRAINERS`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, NamedTuple
 
 from agentc.lang.diagnostics import AgentcError, Diagnostic, report
+from agentc.lang.records import dataclass
 from agentc.lang.source import Span
 
 Kind = Literal["int", "float", "bool", "choice", "duration"]
