@@ -317,7 +317,7 @@ _ROWS = (
     Entry("AS0806", "artifact-outside", _E, "`{bundle}` names an artifact outside itself: `{artifact}`"),
     Entry("AS0807", "bundle-content", _E, "`{file}` is not what a bundle holds at {place}: {reason}", "compile again"),
     Entry("AS0808", "bundle-unwritable", _E, "cannot write `{path}`: {reason}"),
-    Entry("AS0830", "signal-missing", _E, "the valuation has no signal `{signal}`",
+    Entry("AS0830", "valuation-incomplete", _E, "the valuation has no signal `{signal}`",
           "every step gives all signals a value"),
     Entry("AS0840", "checkpoint-missing", _E, "no checkpoint in `{path}`", "`agentc train` writes one"),
     Entry(
