@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from agentc.compiler.logic import ir
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.logic.semantics import evaluate, robustness
 from agentc.compiler.logic.trace import Trace
+from agentc.compiler.pipeline import compile_formula
 from agentc.lang.diagnostics import AgentcError
 from conformance.registry import Case, Implementation, Load, RefusedError, backend, everything
 
@@ -24,6 +26,9 @@ MINIMIZE = "agentc.compiler.automata.minimize"
 BDD, MTBDD = "agentc.compiler.automata.bdd", "agentc.compiler.automata.mtbdd"
 DFA, LTLF = "agentc.compiler.automata.dfa", "agentc.compiler.automata.ltlf"
 LABELLING = "agentc.runtime.labelling"
+MONITOR, CLASSES = "agentc.compiler.backends.monitor", "agentc.compiler.automata.classes"
+STEPPING = "agentc.runtime.monitor"
+JUDGEMENT = "agentc.compiler.judgement"
 AUTOMATA = (LTLF, PROGRESSION, BDD, MTBDD, MINIMIZE, DFA)
 
 
@@ -46,6 +51,33 @@ def _data(load: Load) -> Implementation:
         return [ir.from_data(json.loads(text))[0] for _ in case.traces]
 
     return Implementation(everything, run)
+
+
+@backend("text round trip", "robust", least=0.75)
+def _text(load: Load) -> Implementation:
+    """What is shown reads back as a formula of the same meaning, sanity checks apart."""
+
+    def run(case: Case) -> Sequence[Any]:
+        f = case.formula
+        try:
+            g = compile_formula(ir.show(f), case.signals.values())
+        except AgentcError as error:
+            if {d.code for d in error.diagnostics} & {"AS0316", "AS0322"}:  # no finite value, always true
+                raise RefusedError from error
+            raise
+        return [robustness(g, t) if evaluate(g, t) == evaluate(f, t) else "another truth value" for t in case.traces]
+
+    return Implementation(lambda case: all(map(_can_be_written, ir.postorder(case.formula))), run)
+
+
+def _can_be_written(node: ir.Node) -> bool:
+    """The language has no negated predicates of texts, and shown texts look like enum members where they compare."""
+    text = any(a.op == "const" and isinstance(a.value, str) for a in node.args)
+    if node.op == "compare" and text:
+        return not any(a.value in ("say", "note") for a in node.args)
+    if node.op in ("contains", "starts_with", "ends_with", "matches"):
+        return node.value is not True
+    return not (node.op == "in_seen" and text)
 
 
 # ---------------------------------------------------------------- rewritings, by the reference's meaning of the result
@@ -275,7 +307,7 @@ _OPERATIONS: dict[str, Callable[[bool, bool], bool]] = {
 }
 
 
-@backend("automata, algebra", "boolean", DFA, MTBDD, MINIMIZE, least=0.2, every=3)
+@backend("automata, algebra", "boolean", DFA, MTBDD, MINIMIZE, ALPHABET, least=0.2, every=3)
 def _algebra(load: Load) -> Implementation:
     """The automaton of a connective, made of those of its arguments."""
     ltlf = load(LTLF)
@@ -331,3 +363,167 @@ def _labelling(load: Load) -> Implementation:
 
 def _aggregates(f: Formula) -> bool:
     return any(n.op in ("count", "sum", "in_seen", "occurs_in_seen") for n in ir.postorder(f))
+
+
+# ---------------------------------------------------------------- monitors as tables, and judgements
+
+
+def _course(program: Any, trace: Trace) -> list[int]:
+    """The verdict code after each step."""
+    states, codes = [0] * len(program.parts), []
+    for t in range(len(trace)):
+        letters = [tuple(evaluate(a, trace, t) for a in part.atoms) for part in program.parts]
+        states = [part.step(s, x) for part, s, x in zip(program.parts, states, letters, strict=True)]
+        codes.append(program.verdict(states))
+    return codes
+
+
+@backend("monitor table, verdicts", "online", MONITOR, CLASSES, least=0.3, every=3)
+def _monitor(load: Load) -> Implementation:
+    monitor, ltlf = load(MONITOR), load(LTLF)
+
+    def run(case: Case) -> Sequence[Any]:
+        dfa = _translated(ltlf.translate_typed, case.formula, case.signals.values())
+        program = monitor.MonitorProgram("f", (monitor.tabulate(dfa),))
+        again = monitor.MonitorProgram.from_data(json.loads(json.dumps(program.to_data())))
+        if again != program:
+            raise ValueError("the data does not read back")
+        return [[monitor.verdict_of(code) for code in _course(program, trace)] for trace in case.traces]
+
+    return Implementation(everything, run)
+
+
+@backend("monitor in parts", "prefixes", MONITOR, CLASSES, every=3)
+def _parts(load: Load) -> Implementation:
+    """The parts of a formula, each with its own table, as where the automaton of the whole is too large."""
+    monitor, ltlf = load(MONITOR), load(LTLF)
+
+    def run(case: Case) -> Sequence[Any]:
+        join, parts = monitor.split(case.formula)
+        tables = [monitor.tabulate(_translated(ltlf.translate_typed, g, case.signals.values())) for g in parts]
+        program = monitor.MonitorProgram("f", tuple(tables), join, exact=len(parts) == 1)
+        found = []
+        for trace in case.traces:
+            course = [monitor.verdict_of(code) for code in _course(program, trace)]
+            final = [v for v in course if v.final]
+            if any(v is not final[0] for v in final) or (final and course[-1] is not final[0]):
+                raise ValueError(f"what is final changes: {course}")
+            found.append([v.holds for v in course])
+        return found
+
+    return Implementation(everything, run)
+
+
+@backend("judging a task", "boolean", JUDGEMENT)
+def _task(load: Load) -> Implementation:
+    return _judged(load(JUDGEMENT), "task")
+
+
+@backend("judging a safe", "safe", JUDGEMENT, least=0.3)
+def _safe(load: Load) -> Implementation:
+    return _judged(load(JUDGEMENT), "safe")
+
+
+def _judged(judgement: Any, role: str) -> Implementation:
+    def run(case: Case) -> Sequence[Any]:
+        # a large automaton would take its time: what is judged is small
+        _translated(importlib.import_module(LTLF).translate_typed, case.formula, case.signals.values())
+        return [judgement.judge(case.formula, t, role, case.signals.values()).holds for t in case.traces]
+
+    return Implementation(everything, run)
+
+
+# ---------------------------------------------------------------- monitors that step many environments
+
+
+def _programs(load: Load, case: Case) -> list[Any]:
+    """The monitor of the formula, one of another formula over other atoms, and that of the formula's parts."""
+    monitor, ltlf = load(MONITOR), load(LTLF)
+    signals = case.signals.values()
+    join, parts = monitor.split(case.formula)
+    other = ir.formula("U", (ir.prop("r"), ir.prop("q")))
+
+    def tables(*formulas: Formula) -> tuple[Any, ...]:
+        return tuple(monitor.tabulate(_translated(ltlf.translate_typed, g, signals)) for g in formulas)
+
+    return [
+        monitor.MonitorProgram("other", tables(other)),
+        monitor.MonitorProgram("whole", tables(case.formula)),
+        monitor.MonitorProgram("parts", tables(*parts), join, exact=len(parts) == 1),
+    ]
+
+
+def _step_all(load: Load, case: Case, envs: int = 4) -> list[list[int]]:
+    """Verdict codes of the traces, run by turns in a few environments that are reset on their own and pause."""
+    labelling, stepping = load(LABELLING), load(STEPPING)
+    programs = _programs(load, case)
+    monitor = stepping.Monitor(programs, envs, case.signals.values())
+    names = list(dict.fromkeys((*ir.signals(case.formula), "q", "r")))
+    queue = list(enumerate(case.traces))
+    running: list[tuple[int, Trace, int] | None] = [None] * envs
+    found: list[list[int]] = [[] for _ in case.traces]
+    tick = 0
+    while queue or any(running):
+        fresh = np.array([r is None for r in running])
+        if fresh.any():
+            monitor.reset(fresh)
+            for e in np.flatnonzero(fresh):
+                i, trace = queue.pop(0) if queue else (-1, None)
+                running[e] = None if trace is None else (i, trace, 0)
+        active = np.array([r is not None and (tick + 2 * e) % 5 != 0 for e, r in enumerate(running)])
+        tick += 1
+        steps = [case.traces[0][0] if r is None else r[1][r[2]] for r in running]
+        batch = {n: labelling.encode(n, case.signals.get(n), [step.get(n) for step in steps]) for n in names}
+        if active.all() and tick % 2:
+            codes = monitor.step(batch)
+        else:
+            codes = monitor.step(batch, active)
+        for e in np.flatnonzero(active):
+            r = running[e]
+            assert r is not None
+            i, trace, t = r
+            _, whole, parts = (int(c) for c in codes[:, e])
+            verdicts = load(MONITOR).verdict_of
+            if verdicts(parts).holds != verdicts(whole).holds:
+                raise ValueError(f"the parts say {parts} and the whole {whole}")
+            found[i].append(whole)
+            running[e] = (i, trace, t + 1) if t + 1 < len(trace) else None
+    return found
+
+
+@backend("monitors of many environments", "prefixes", STEPPING, MONITOR, CLASSES, LABELLING, least=0.8, every=3)
+def _many(load: Load) -> Implementation:
+    monitor = load(MONITOR)
+
+    def run(case: Case) -> Sequence[Any]:
+        return [[monitor.verdict_of(c).holds for c in course] for course in _step_all(load, case)]
+
+    return Implementation(lambda case: not _aggregates(case.formula), run)
+
+
+@backend("monitors of many environments, verdicts", "online", STEPPING, MONITOR, CLASSES, least=0.3)
+def _many_verdicts(load: Load) -> Implementation:
+    monitor = load(MONITOR)
+
+    def run(case: Case) -> Sequence[Any]:
+        return [[monitor.verdict_of(c) for c in course] for course in _step_all(load, case, envs=2)]
+
+    return Implementation(lambda case: not _aggregates(case.formula), run)
+
+
+@backend("monitor of one environment", "prefixes", STEPPING, MONITOR, least=0.8)
+def _one(load: Load) -> Implementation:
+    stepping, monitor = load(STEPPING), load(MONITOR)
+
+    def run(case: Case) -> Sequence[Any]:
+        one = stepping.ScalarMonitor(_programs(load, case))
+        found = []
+        for trace in case.traces:
+            one.reset()
+            courses = [[monitor.verdict_of(c).holds for c in one.step(step)][1:] for step in trace]
+            if any(whole != parts for whole, parts in courses):
+                raise ValueError("the parts say otherwise than the whole")
+            found.append([whole for whole, _ in courses])
+        return found
+
+    return Implementation(lambda case: not _aggregates(case.formula), run)

@@ -23,11 +23,12 @@ from agentc.compiler.logic.finality import verdict
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.logic.semantics import evaluate, robustness
 from agentc.compiler.logic.trace import Trace, Valuation
+from agentc.compiler.logic.verdict import Verdict
 
-Kind = Literal["boolean", "robust", "prefixes", "online", "labels", "same"]
+Kind = Literal["boolean", "robust", "prefixes", "online", "safe", "labels", "same"]
 """What a backend answers for a trace: a Boolean, a robustness, a Boolean for each prefix, a :class:`Verdict` for each
-prefix; ``labels``: at each step a tuple of Booleans, one for each of the formula's atoms (``ir.atoms``); ``same``: for
-the formula alone, the formula that it must be."""
+prefix. ``safe``: whether no prefix is finally false. ``labels``: at each step a tuple of Booleans, one for each of the
+formula's atoms (``ir.atoms``). ``same``: for the formula alone, the formula that it must be."""
 
 Load = Callable[[str], ModuleType]
 
@@ -60,6 +61,8 @@ class Case:
             case "online":
                 assert self.letters is not None
                 return ([verdict(f, prefix, self.letters) for prefix in prefixes(trace)] for trace in self.traces)
+            case "safe":
+                return (Verdict.FALSE not in course for course in self.expected("online"))
             case "labels":
                 atoms = ir.atoms(f)
                 return ([tuple(evaluate(a, t, n) for a in atoms) for n in range(len(t))] for t in self.traces)

@@ -293,8 +293,8 @@ def _comparison(source: Source) -> str:
     return source.choice((">", ">=", "<", "<=", "==", "!="))
 
 
-def _negated(source: Source) -> bool | None:
-    return True if source.below(3) == 2 else None
+def _negated(source: Source) -> bool:
+    return source.below(3) == 2
 
 
 def _pair(source: Source) -> Term:
