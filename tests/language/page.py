@@ -15,7 +15,8 @@ Kinds of blocks (the words after the fence's ticks):
 ``trace``                a table of signals and formulas, evaluated by the reference semantics at every step.
 ``console``              commands (``$ agentc ...``) with the lines that they must print among others, in order;
                          ``[exit 1]`` as the last line pins the exit code, else it must be 0.
-``python raises=AS0940``  a program that must end with this code; without ``raises`` it must not fail.
+``python raises=AS0940``  a program that must end with this code; without ``raises`` it must not fail. ``alone``
+                         gives it a process of its own.
 ``text``, ``json``, ``sh``   shown, not run.
 """
 
@@ -29,7 +30,7 @@ from pathlib import Path
 from agentc.lang.diagnostics import Diagnostic
 
 KINDS = {"agentspec", "file", "link", "trace", "console", "text", "json", "python", "sh"}
-MODES = {"compile", "evaluated"}
+MODES = {"agentspec": {"compile", "evaluated"}, "python": {"alone"}}
 
 
 class BadPage(Exception):
@@ -98,7 +99,7 @@ def _fence(info: str, text: str, line: int) -> Fence:
         "link": {"name"},
         "python": {"raises"},
     }.get(words[0], set())
-    if modes - MODES or (modes and words[0] != "agentspec") or set(options) - allowed:
+    if modes - MODES.get(words[0], set()) or set(options) - allowed:
         raise BadPage(f"line {line - 1}: no such option of a block: `{info}`")
     if words[0] in ("file", "link") and "name" not in options:
         raise BadPage(f"line {line - 1}: a file needs a name")

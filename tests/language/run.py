@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +77,8 @@ def inside(folder: Path) -> Iterator[None]:
 
 def run_python(fence: Fence) -> list[str]:
     """Whether a program ends as announced. The text is that of our own documentation."""
+    if "alone" in fence.modes:
+        return run_alone(fence)
     program = compile(fence.text, f"<line {fence.line}>", "exec")
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -83,6 +87,13 @@ def run_python(fence: Fence) -> list[str]:
         codes = {d.code for d in error.diagnostics}
         return [] if codes == {fence.raises} else [f"line {fence.line}: raised {sorted(codes)}, not {fence.raises}"]
     return [f"line {fence.line}: {fence.raises} was not raised"] if fence.raises else []
+
+
+def run_alone(fence: Fence) -> list[str]:
+    """The same, in a process of its own: for what changes the interpreter."""
+    done = subprocess.run([sys.executable, "-c", fence.text], capture_output=True, text=True, check=False)
+    said = f"error[{fence.raises}]" in done.stderr if fence.raises else done.returncode == 0
+    return [] if said else [f"line {fence.line}: not as announced\n{done.stdout}{done.stderr}"]
 
 
 def run_console(fence: Fence) -> list[str]:

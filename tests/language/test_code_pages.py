@@ -15,6 +15,7 @@ from .run import run_page
 
 PAGES = Path(agentc.lang.__file__).parent / "pages"
 CODES = sorted(catalog.CATALOG)
+UNREACHABLE = {"AS0999"}  # a bug in agentc itself; the command line's tests provoke one
 
 
 def test_each_code_and_each_name_is_there_once():
@@ -47,7 +48,7 @@ def test_the_page_of_a_code(code, tmp_path):
     assert text.startswith(f"# {code}: {catalog.CATALOG[code].name}\n")
     assert "TODO" not in text
     blocks = read(path)
-    assert any(reaches(block, code) for block in blocks), "no block reaches the code"
+    assert code in UNREACHABLE or any(reaches(block, code) for block in blocks), "no block reaches the code"
     if any(block.kind == "agentspec" for block in blocks):
         assert any(block.kind == "agentspec" and not reaches(block, code) for block in blocks), "nothing shows the mend"
     problems = run_page(blocks, tmp_path)
