@@ -1,0 +1,109 @@
+"""The report of a trained agent: what its runs and evaluations left behind, put on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from agentc.lang.source import Source
+from agentc.runtime.compilation import (
+    DISTRIBUTION,
+    derive,
+    environment_rows,
+    formula_sections,
+    missing_lines,
+    settings_rows,
+)
+from agentc.runtime.compiled import CompiledAgent
+from agentc.runtime.learn.logs import read_metrics
+from agentc.runtime.learn.policy import Policy
+from agentc.runtime.report.charts import Series, line_chart
+from agentc.runtime.report.filmstrip import film
+from agentc.runtime.report.page import ReportPage, render_page
+from agentc.runtime.runs import EVALUATION, Run, read_json
+
+
+def report_of(compiled: CompiledAgent, source: Source, runs: Sequence[Run], *, film_seed: int = 0) -> str:
+    """The page of an agent's runs as text. The filmstrip is of the first run's policy, on a fresh seed."""
+    agent = compiled.agent
+    artifacts, _ = derive(agent)
+    logs = {run.seed: read_metrics(run.folder) for run in runs}
+    evaluations = {run.seed: read_json(run.folder / EVALUATION) for run in runs}
+    page = ReportPage(
+        title=agent.name,
+        doc=agent.doc or "",
+        spec=source.text,
+        formulas=formula_sections(agent, artifacts),
+        environment=environment_rows(agent),
+        training=settings_rows(agent.train.settings) if agent.train else (),
+        curves=_curves(logs, [item.name for item in agent.of_role("task", "behavior")]),
+        results=_results(evaluations),
+        seeds=_seeds(logs, evaluations),
+        frames=film(compiled, Policy.load(runs[0].folder), seed=film_seed) if runs else (),
+        missing=missing_lines(agent),
+        footer=f"Written by agentc {version(DISTRIBUTION)} for the runs with seeds "
+        f"{', '.join(str(run.seed) for run in runs)}.",
+    )
+    return render_page(page)
+
+
+def _series(
+    logs: dict[int, list[dict[str, Any]]], value: Callable[[dict[str, Any]], float | None]
+) -> tuple[Series, ...]:
+    found = []
+    for seed, rows in logs.items():
+        points = [(float(row["steps"]), value(row)) for row in rows]
+        found.append(Series(f"seed {seed}", tuple((x, float(y)) for x, y in points if y is not None)))
+    return tuple(found)
+
+
+def _curves(logs: dict[int, list[dict[str, Any]]], tasks: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    steps = "environment steps"
+    charts = []
+    for name in tasks:
+        series = _series(logs, lambda row, name=name: row["episodes"].get("satisfied", {}).get(name))  # type: ignore[misc]
+        chart = line_chart(series, x_label=steps, y_label=f"satisfaction of {name}", bounds=(0.0, 1.0))
+        charts.append((f"{name} satisfied (last 100 episodes)", chart))
+    returns = _series(logs, lambda row: row["episodes"].get("mean_return"))
+    charts.append(("return (last 100 episodes)", line_chart(returns, x_label=steps, y_label="return")))
+    entropy = _series(logs, lambda row: row["learning"].get("entropy"))
+    charts.append(("entropy of the policy", line_chart(entropy, x_label=steps, y_label="entropy")))
+    return tuple(charts) if any(logs.values()) else ()
+
+
+def _results(evaluations: dict[int, Any]) -> tuple[tuple[str, ...], ...]:
+    rows: list[tuple[str, ...]] = []
+    for seed, data in evaluations.items():
+        if not isinstance(data, dict):
+            continue
+        for rate in data.get("rates", ()):
+            share = rate["successes"] / rate["episodes"]
+            interval = f"[{rate['lower']:.3f}, {rate['upper']:.3f}]"
+            counted = f"{rate['successes']} of {rate['episodes']} ({share:.1%})"
+            rows.append((f"seed {seed}", f"{rate['role']} {rate['formula']}", counted, f"95 % interval {interval}"))
+        for outcome in data.get("outcomes", ()):
+            rows.append((f"seed {seed}", outcome["expect"], outcome["decision"], outcome["sentence"]))
+    return (("run", "what", "outcome", "why"), *rows) if rows else ()
+
+
+def _seeds(logs: dict[int, list[dict[str, Any]]], evaluations: dict[int, Any]) -> tuple[tuple[str, ...], ...]:
+    rows = []
+    for seed, lines in logs.items():
+        if not lines:
+            continue
+        last = lines[-1]
+        episodes = last["episodes"]
+        evaluated = evaluations.get(seed)
+        decisions = ", ".join(o["decision"] for o in evaluated["outcomes"]) if isinstance(evaluated, dict) else "-"
+        mean = episodes.get("mean_return")
+        rows.append(
+            (
+                str(seed),
+                f"{last['steps']:,}",
+                f"{last['wall']['seconds']:.0f} s",
+                "-" if mean is None else f"{mean:.3f}",
+                decisions,
+            )
+        )
+    return (("seed", "steps", "time", "return at the end", "expectations"), *rows) if rows else ()
