@@ -13,7 +13,7 @@ from agentc.compiler.automata.dfa import DFA
 from agentc.compiler.automata.ltlf import translate_typed
 from agentc.compiler.backends.monitor import MonitorProgram
 from agentc.compiler.backends.reward_machine import Payment, RewardMachine, compile_reward
-from agentc.lang.diagnostics import AgentcError, Diagnostic
+from agentc.lang.diagnostics import Diagnostic
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,10 @@ class CompiledAgent:
 
     @staticmethod
     def from_ir(agent: AgentIR, *, allow_extern: Iterable[str] = ()) -> CompiledAgent:
-        """Compile an agent. Raises :class:`AgentcError` (AS0702) if an automaton is over budget."""
+        """Compile an agent.
+
+        Raises :class:`~agentc.lang.diagnostics.AgentcError` (AS0702) if an automaton is over budget.
+        """
         machine, notes = compile_reward(agent)
         return CompiledAgent(agent, _ending(machine, agent), notes, frozenset(allow_extern))
 
@@ -50,11 +53,6 @@ class CompiledAgent:
         """The minimal automaton of the formula of that name. Raises ``KeyError``."""
         item = self.agent.formula(name)
         return translate_typed(item.formula, self.agent.declared, span=item.span)
-
-    def require_complete(self) -> None:
-        """Raise :class:`AgentcError` if a formula or a reward term has no backend yet: what runs would be less."""
-        if self.reward_machine.missing:
-            raise AgentcError(d for d in self.notes if d.code in ("AS0707", "AS0709"))
 
 
 def _ending(machine: RewardMachine, agent: AgentIR) -> RewardMachine:

@@ -1,0 +1,333 @@
+"""A spec on N environments at once: they are stepped in one loop, everything that the spec adds is vectorised.
+
+:class:`SpecVectorEnv` is what the learners here take (:class:`agentc.runtime.learn.vector.VectorEnv`);
+:class:`SpecGymVector` is the same as a ``gymnasium.vector.VectorEnv`` for other people's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from agentc.compiler.agent import AgentIR
+from agentc.compiler.logic.alphabet import is_action
+from agentc.compiler.logic.ir import Value
+from agentc.compiler.logic.verdict import Verdict
+from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.compiled import CompiledAgent
+from agentc.runtime.envs.registry import make_environment
+from agentc.runtime.labelling import encode
+from agentc.runtime.learn.seeding import training_seeds
+from agentc.runtime.learn.vector import Array, Observation, StepBatch
+from agentc.runtime.reward import RewardMonitor, RewardStep
+from agentc.runtime.spec_env import time_limit_of
+from agentc.runtime.spec_observation import AUTOMATON, OBSERVATION, TIME_LEFT, AutomatonCode, Layout, Mode
+from agentc.runtime.spec_signals import SignalFunction, SignalSource, needed_signals
+
+EnvFactory = Callable[[], gymnasium.Env[Any, Any]]
+
+
+class SpecVectorEnv:
+    """N environments that follow a spec, as :class:`agentc.runtime.learn.vector.VectorEnv` says.
+
+    Args:
+        spec: the compiled agent (or its ``AgentIR``).
+        num_envs: how many environments, N.
+        make: makes one environment; by default that which the spec names.
+        signals, observation, horizon, shaping: as for :class:`agentc.runtime.spec_env.SpecEnv`.
+
+    Observations, rewards and ends are those of N ``SpecEnv``. In ``StepBatch.info``, ``return`` is without shaping.
+    """
+
+    def __init__(
+        self,
+        spec: CompiledAgent | AgentIR,
+        num_envs: int,
+        *,
+        make: EnvFactory | None = None,
+        signals: SignalFunction | None = None,
+        observation: Mode = "dict",
+        horizon: int | None = None,
+        shaping: bool = True,
+    ) -> None:
+        self.compiled = spec if isinstance(spec, CompiledAgent) else CompiledAgent.from_ir(spec)
+        self.num_envs = num_envs
+        self._envs = [(make or self._declared)() for _ in range(num_envs)]
+        first = self._envs[0]
+        machine = self.compiled.reward_machine
+        self.rewards = RewardMonitor(machine, num_envs, self.compiled.agent.declared)
+        """The reward of all environments, with the monitors of the formulas in ``rewards.monitor``."""
+        names = needed_signals(machine.atoms)
+        self._sources = [SignalSource(env, self.compiled, names, signals) for env in self._envs]
+        self._columns = _Columns(self._sources[0], num_envs)
+        self.horizon = time_limit_of(first, self.compiled, horizon)
+        self._code = AutomatonCode(machine)
+        self._layout = Layout(first.observation_space, self._code, observation, machine.needs_time_left)
+        self.observation_space: gymnasium.Space[Any] = self._layout.space
+        self.action_space: gymnasium.Space[Any] = first.action_space
+        self.action_mask: NDArray[np.bool_] | None = None
+        self._buffers = (_Buffer(self._layout, num_envs), _Buffer(self._layout, num_envs))
+        self._turn = 0
+        self._shapes, self._own_reward = shaping, self.compiled.agent.reward is None
+        self._first_action = int(first.action_space.start) if isinstance(first.action_space, spaces.Discrete) else None
+        self._judged = [
+            (f"{'violated' if item.role == 'safe' else 'satisfied'}/{item.name}", row, item.role == "safe")
+            for item in self.compiled.agent.of_role("task", "behavior", "safe")
+            for row, program in enumerate(machine.programs)
+            if program.name == item.name
+        ]
+        self._returns = np.zeros(num_envs, np.float64)
+        self._lengths = np.zeros(num_envs, np.int64)
+
+    def _declared(self) -> gymnasium.Env[Any, Any]:
+        environment = self.compiled.agent.environment
+        if environment is None:
+            raise AgentcError([report("AS0911", None, name=self.compiled.agent.name)])
+        return make_environment(environment)
+
+    # ------------------------------------------------------------ stepping
+
+    def reset(self, seed: int | None) -> Observation:
+        """Start new episodes; environment ``i`` gets the ``i``-th training seed of ``seed``."""
+        seeds: Sequence[int | None] = [None] * self.num_envs if seed is None else training_seeds(seed, self.num_envs)
+        buffer = self._next_buffer()
+        masks = []
+        for i, (env, source) in enumerate(zip(self._envs, self._sources, strict=True)):
+            row, info = env.reset(seed=seeds[i])
+            self._columns.put(i, source.reset(row))
+            buffer.put(i, row)
+            masks.append(info.get("action_mask"))
+        self.action_mask = None if masks[0] is None else np.array(masks, np.bool_)
+        self.rewards.reset(self._columns.arrays())
+        self._returns[:] = 0.0
+        self._lengths[:] = 0
+        self._write_added(buffer)
+        return buffer.whole
+
+    def step(self, actions: Array) -> StepBatch:
+        """Act in every environment; those that end are reset at once."""
+        n = self.num_envs
+        buffer = self._next_buffer()
+        given = np.zeros(n, np.float64)
+        terminated, truncated = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+        masks = None if self.action_mask is None else self.action_mask.copy()
+        chosen: Any = actions if self._first_action is None else (actions + self._first_action).tolist()
+        put, columns, sources = buffer.put, self._columns, self._sources
+        for i, env in enumerate(self._envs):
+            row, paid, stop, cut, said = env.step(chosen[i])
+            put(i, row)
+            columns.put(i, sources[i].step(chosen[i], float(paid), row))
+            given[i] = paid
+            if stop:
+                terminated[i] = True
+            if cut:
+                truncated[i] = True
+            if masks is not None:
+                masks[i] = said["action_mask"]
+        self._lengths += 1
+        limit = None if self.horizon is None else self._lengths >= self.horizon
+        done = self.rewards.step(columns.arrays(), terminated, limit, truncated)
+        earned = given if self._own_reward else done.reward
+        self._returns += earned
+        reward = (earned + done.shaping if self._shapes else earned).astype(np.float32)
+        self._write_added(buffer)
+        final, info = buffer.whole, {}
+        ended = done.terminated | done.truncated
+        if ended.any():
+            final = buffer.copy()
+            info = self._statistics(done)
+            for i in np.flatnonzero(ended):
+                row, said = self._envs[i].reset()
+                buffer.put(int(i), row)
+                columns.put(int(i), sources[i].reset(row))
+                if masks is not None:
+                    masks[i] = said["action_mask"]
+            self._returns[ended] = 0.0
+            self._lengths[ended] = 0
+            self.rewards.reset(columns.arrays(), ended)
+            self._write_added(buffer)
+        self.action_mask = masks
+        return StepBatch(buffer.whole, final, reward, done.terminated, done.truncated, masks, info)
+
+    def close(self) -> None:
+        """Close every environment."""
+        for env in self._envs:
+            env.close()
+
+    def render(self) -> list[Any]:
+        """What each environment renders."""
+        return [env.render() for env in self._envs]
+
+    # ------------------------------------------------------------ parts
+
+    def _statistics(self, done: RewardStep) -> dict[str, Array]:
+        info: dict[str, Array] = {"return": self._returns.copy(), "length": self._lengths.copy()}
+        for key, row, is_safe in self._judged:
+            codes = done.codes[row]
+            info[key] = codes == int(Verdict.FALSE) if is_safe else codes >= int(Verdict.PRESUMABLY_TRUE)
+        return info
+
+    def _write_added(self, buffer: _Buffer) -> None:
+        """The automata's states and the time left, of the present step."""
+        if buffer.code is not None:
+            monitor = self.rewards.monitor
+            states = [monitor.states(row) for row in range(len(monitor.programs))]
+            self._code.batch(states, self.rewards.node, buffer.code)
+        if buffer.time_left is not None:
+            assert self.horizon is not None
+            buffer.time_left[:, 0] = np.maximum(0.0, (self.horizon - self._lengths) / self.horizon)
+
+    def _next_buffer(self) -> _Buffer:
+        self._turn ^= 1
+        return self._buffers[self._turn]
+
+
+class _Columns:
+    """The values of N environments, one row of values each, as the arrays that the monitors read."""
+
+    def __init__(self, source: SignalSource, num_envs: int) -> None:
+        self._names, self._signals = source.names, source.signals
+        self._rows: list[list[Value]] = [[] for _ in range(num_envs)]
+        self._absent = [is_action(name) for name in self._names]
+
+    def put(self, i: int, values: list[Value]) -> None:
+        """The values of environment ``i``."""
+        self._rows[i] = values
+
+    def arrays(self) -> dict[str, Array]:
+        """By name, ``(N,)`` or ``(N, d)``."""
+        columns = zip(*self._rows, strict=True)
+        return {
+            name: encode(name, signal, column)
+            for name, signal, column in zip(self._names, self._signals, columns, strict=False)
+        }
+
+
+class _Buffer:
+    """The observations of N environments: ``put`` a row of the environment's own, the rest is written in place."""
+
+    def __init__(self, layout: Layout, num_envs: int) -> None:
+        self._layout = layout
+        base = layout.base
+        self.code: NDArray[np.float32] | None = None
+        self.time_left: NDArray[np.float32] | None = None
+        self._parts: dict[str, Array] = {}
+        self._flat: Array | None = None
+        self.whole: Observation
+        if layout.mode == "flat":
+            assert layout.space.shape is not None
+            self._flat = self.whole = np.zeros((num_envs, *layout.space.shape), np.float32)
+            at = self._flat_size = layout.space.shape[0] - sum((s.shape or (0,))[0] for s in layout.added.values())
+            for key, space in layout.added.items():
+                size = (space.shape or (0,))[0]
+                self._place(key, self._flat[:, at : at + size])
+                at += size
+            return
+        if isinstance(base, spaces.Dict):
+            self._parts = {key: _zeros(part, num_envs) for key, part in base.spaces.items()}
+        else:
+            self._parts = {OBSERVATION: _zeros(base, num_envs)}
+        if layout.mode == "none" and not isinstance(base, spaces.Dict):
+            self.whole = self._parts[OBSERVATION]
+            self.put = self._put_one  # type: ignore[method-assign]
+            return
+        self.whole = dict(self._parts)
+        if not isinstance(base, spaces.Dict):
+            self.put = self._put_one  # type: ignore[method-assign]
+        if layout.mode == "dict":
+            for key, space in layout.added.items():
+                array = self.whole[key] = np.zeros((num_envs, *(space.shape or ())), np.float32)
+                self._place(key, array)
+
+    def _place(self, key: str, array: NDArray[np.float32]) -> None:
+        if key == AUTOMATON:
+            self.code = array
+        elif key == TIME_LEFT:
+            self.time_left = array
+
+    def put(self, i: int, row: Any) -> None:
+        """The environment's own observation, as row ``i``."""
+        if self._flat is not None:
+            self._flat[i, : self._flat_size] = spaces.flatten(self._layout.base, row)
+            return
+        for key, array in self._parts.items():
+            array[i] = row[key]
+
+    def _put_one(self, i: int, row: Any) -> None:
+        self._parts[OBSERVATION][i] = row
+
+    def copy(self) -> Observation:
+        """The observations as they are now."""
+        if isinstance(self.whole, dict):
+            return {key: array.copy() for key, array in self.whole.items()}
+        return self.whole.copy()
+
+
+def _zeros(space: gymnasium.Space[Any], num_envs: int) -> Array:
+    return np.zeros((num_envs, *(space.shape or ())), space.dtype)
+
+
+class SpecGymVector(gymnasium.vector.VectorEnv[Any, Any, Any]):
+    """A :class:`SpecVectorEnv` as a ``gymnasium.vector.VectorEnv`` with same-step autoreset.
+
+    On steps on which episodes ended, ``infos`` holds ``final_obs`` (objects ``(N,)``) with the mask ``_final_obs``,
+    and ``final_info`` with the statistics of :class:`StepBatch` and the mask ``_final_info``.
+    """
+
+    def __init__(self, vector: SpecVectorEnv) -> None:
+        self.vector = vector
+        self.num_envs = vector.num_envs
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        self.single_observation_space, self.single_action_space = vector.observation_space, vector.action_space
+        self.observation_space = batch_space(vector.observation_space, self.num_envs)
+        self.action_space = batch_space(vector.action_space, self.num_envs)
+        space = vector.action_space
+        self._start = int(space.start) if isinstance(space, spaces.Discrete) else 0
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start new episodes; of a list of seeds, the first counts."""
+        one = seed[0] if isinstance(seed, list) else seed
+        observation = self.vector.reset(one)
+        return _kept(observation), self._mask()
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Act in every environment."""
+        batch = self.vector.step(np.asarray(actions) - self._start if self._start else np.asarray(actions))
+        infos: dict[str, Any] = self._mask()
+        ended = batch.terminated | batch.truncated
+        if ended.any():
+            final = np.empty(self.num_envs, object)
+            for i in np.flatnonzero(ended):
+                final[i] = _row(batch.final_observation, int(i))
+            infos |= {"final_obs": final, "_final_obs": ended, "final_info": dict(batch.info), "_final_info": ended}
+        observation = _kept(batch.observation)
+        return observation, batch.reward.astype(np.float64), batch.terminated, batch.truncated, infos
+
+    def _mask(self) -> dict[str, Any]:
+        mask = self.vector.action_mask
+        return {} if mask is None else {"action_mask": mask, "_action_mask": np.ones(self.num_envs, np.bool_)}
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close every environment."""
+        self.vector.close()
+
+    def render(self) -> tuple[Any, ...] | None:
+        """What each environment renders."""
+        return tuple(self.vector.render())
+
+
+def _row(observation: Observation, i: int) -> Any:
+    return {k: v[i].copy() for k, v in observation.items()} if isinstance(observation, dict) else observation[i].copy()
+
+
+def _kept(observation: Observation) -> Any:
+    return {k: v.copy() for k, v in observation.items()} if isinstance(observation, dict) else observation.copy()
