@@ -135,17 +135,20 @@ def _resolve(context: Context, expr: ast.Expr, scope: Scope) -> tuple[ast.Call |
         if not isinstance(named, ast.ErrorExpr):
             context.report("AS0603", expr.span)
         return call, None
-    symbol = scope.lookup(named.id)
-    if symbol is not None and symbol.kind == "module" and symbol.exports is not None:
-        symbol = symbol.exports.lookup(named.id) or symbol
+    symbol = _environment(context, named.id, scope)
     if symbol is None:
-        symbol = _imported(named.id, scope) or _standard(context.library, named.id)
-    if symbol is None:
-        known = [*scope.names("environment", "system", "module"), *context.library.environments()]
+        known = [*scope.names("environment", "system"), *context.library.environments()]
         context.unknown("environment", named.id, known, named.span)
-    elif symbol.kind == "error":
-        symbol = None
-    return call, symbol
+        meant = nearest(named.id, known)  # going on with it tells what else is wrong
+        symbol = _environment(context, meant, scope) if meant is not None else None
+    return call, symbol if symbol is not None and symbol.kind != "error" else None
+
+
+def _environment(context: Context, name: str, scope: Scope) -> Symbol | None:
+    symbol = scope.lookup(name)
+    if symbol is not None and symbol.kind == "module" and symbol.exports is not None:
+        symbol = symbol.exports.lookup(name) or symbol
+    return symbol or _imported(name, scope) or _standard(context.library, name)
 
 
 def _imported(name: str, scope: Scope) -> Symbol | None:
@@ -276,6 +279,9 @@ def _arguments(
             values[parameter.name] = value.op == "true"
         elif value.is_constant:
             values[parameter.name] = value.value
+            if parameter.name in _HORIZONS and isinstance(value.value, int) and value.value < 1:
+                domain = "an int of at least 1"
+                context.report("AS0614", value.span, name=parameter.name, value=value.value, domain=domain)
         else:
             context.report("AS0308", value.span, name=" ".join(value.span.text.split()))
             bound = None

@@ -155,8 +155,9 @@ ENVIRONMENTS = [
     ("agent A { env lamp; task f = F lit }", []),
     ("agent A { task f = F true }", []),
     ("agent A { signal b : bool; task f = F b; train ppo { steps = 5 } }", ["AS0501"]),
-    ("agent A { env lmap(); task f = F litt }", ["AS0203"]),
+    ("agent A { env lmap(); task f = F litt }", ["AS0203", "AS0203"]),
     ("agent A { env 3; task f = F lit }", ["AS0603"]),
+    ("agent A { env lamp(max_steps = 0); task f = F lit }", ["AS0614"]),
     ("agent A { env lamp(sice = 3); task f = F lit }", ["AS0305"]),
     ("agent A { env lamp(size = 3, size = 4); task f = F lit }", ["AS0306"]),
     ("agent A { env lamp(size = 2.5); task f = F lit }", ["AS0301"]),
@@ -223,10 +224,15 @@ def test_a_named_python_module_may_label() -> None:
     assert codes(text, allow_extern=["vision"]) == ["AS0604"]
 
 
+def test_a_misspelt_environment_is_taken_for_the_one_that_was_meant() -> None:
+    text = LAMP + "agent A { env lammp()\n prop near = x < 3m\n task f = F (near & lit)\n task g = F dark }"
+    assert [(d.code, d.values["name"]) for d in found(text)] == [("AS0203", "lammp"), ("AS0203", "dark")]
+
+
 def test_what_cannot_be_resolved_is_reported_once() -> None:
     """An environment that is unknown leaves names unknown; only what looks like a slip of the pen is said."""
-    text = LAMP + "agent A { env lammp()\n prop near = x < 3m\n task f = F (near & lit)\n task g = F naer }"
-    assert [(d.code, d.values["name"]) for d in found(text)] == [("AS0203", "lammp"), ("AS0203", "naer")]
+    text = LAMP + "agent A { env other()\n prop near = x < 3m\n task f = F (near & lit)\n task g = F naer }"
+    assert [(d.code, d.values["name"]) for d in found(text)] == [("AS0203", "other"), ("AS0203", "naer")]
 
 
 def test_definitions_of_an_environment_are_the_agents() -> None:
