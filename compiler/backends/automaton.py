@@ -1,24 +1,25 @@
-"""The automata of an agent's formulas, for other tools and for people: HOA, DOT and SVG."""
+"""Automata as files: HOA for programs, DOT and SVG for people."""
 
 from __future__ import annotations
 
 from agentc.compiler.agent import AgentIR
-from agentc.compiler.automata.bdd import OverBudgetError
-from agentc.compiler.automata.dot import to_dot
-from agentc.compiler.automata.hoa import to_hoa
+from agentc.compiler.automata.dot import write_dot
+from agentc.compiler.automata.hoa import write_hoa
 from agentc.compiler.automata.ltlf import normal, translate_typed
-from agentc.compiler.automata.svg import to_svg
+from agentc.compiler.automata.svg import write_svg
 from agentc.compiler.backends.base import Artifact, Emission, refused
 from agentc.compiler.logic.fragments import STEPWISE, Fragment, fragment
-from agentc.lang.diagnostics import AgentcError, Diagnostic, report
+from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity, report
 from agentc.lang.source import Span
 
-MAX_WRITTEN = 5_000
-"""States of the largest automaton that is written out; a monitor may be larger, or in parts."""
+MAX_STATES, MAX_SECONDS = 2_000, 10.0
+"""The budget of a drawing; monitors, which may be split into parts, have a larger one."""
+TEXT_STATES = 300
+"""Larger automata get no files: they are for reading."""
 
 
 class AutomatonBackend:
-    """The minimal automaton of each formula as ``automata/<name>.hoa``, ``.dot`` and, if it can be drawn, ``.svg``."""
+    """``automata/NAME.hoa``, ``.dot`` and ``.svg`` for each formula of an agent."""
 
     name = "automaton"
     does: Fragment = STEPWISE
@@ -28,26 +29,29 @@ class AutomatonBackend:
         return refused(self.name, self.does, fragment, span)
 
     def emit(self, agent: AgentIR) -> Emission:
-        """The automata of all formulas; those outside of the fragment or too large are reported and left out."""
-        named = {p.formula: p.name for p in reversed(agent.propositions) if p.formula.op == "atom"}
+        """The files; a formula that is outside of the fragment or too large gets a note instead."""
         artifacts: list[Artifact] = []
-        diagnostics: list[Diagnostic] = []
+        notes: list[Diagnostic] = []
         for item in agent.formulas:
-            found = self.accepts(fragment(normal(item.formula)), item.span)
-            if item.each:
-                found = (
-                    report("AS0701", item.span, operator="each", backend=self.name, able="no backend does it yet"),
-                )
-            if found:
-                diagnostics += found
+            used = fragment(normal(item.formula))
+            if item.each or not used <= self.does:
+                operator = "each" if item.each else used.beyond(self.does)[0]
+                notes.append(report("AS0709", item.span, name=item.name, backend=self.name, operator=operator))
                 continue
             try:
-                dfa = translate_typed(item.formula, agent.declared, max_states=MAX_WRITTEN, span=item.span)
-                artifacts.append(Artifact(f"automata/{item.name}.hoa", to_hoa(dfa, item.source)))
-                artifacts.append(Artifact(f"automata/{item.name}.dot", to_dot(dfa, item.source)))
-                drawing = to_svg(dfa, item.source, named)
-                if drawing is not None:
-                    artifacts.append(Artifact(f"automata/{item.name}.svg", drawing))
-            except (AgentcError, OverBudgetError):
-                diagnostics.append(report("AS0721", item.span, name=item.name, most=MAX_WRITTEN))
-        return Emission(tuple(artifacts), tuple(diagnostics))
+                dfa = translate_typed(item.formula, agent.signals, max_states=MAX_STATES, max_seconds=MAX_SECONDS)
+            except AgentcError as error:
+                limit = str(error.diagnostics[0].values.get("limit", ""))
+                notes.append(report("AS0715", item.span, name=item.name, limit=limit))
+                continue
+            if dfa.size > TEXT_STATES:
+                notes.append(report("AS0715", item.span, name=item.name, limit=f"{TEXT_STATES} states"))
+                continue
+            title = f"{agent.name}.{item.name}: {item.source}"
+            artifacts += (
+                Artifact(f"automata/{item.name}.hoa", write_hoa(dfa, title)),
+                Artifact(f"automata/{item.name}.dot", write_dot(dfa, title)),
+                Artifact(f"automata/{item.name}.svg", write_svg(dfa, title)),
+            )
+        assert all(n.severity is Severity.NOTE for n in notes)
+        return Emission(tuple(artifacts), tuple(notes))

@@ -79,26 +79,26 @@ def _translated(formula: str, max_states: int, max_seconds: float) -> tuple[DFA,
 
 
 def _row(formula: str, dfa: DFA, seconds: float) -> dict[str, Any]:
-    from agentc.compiler.automata.hoa import to_hoa
+    from agentc.compiler.automata.hoa import write_hoa
 
-    return {"formula": formula, "states": dfa.size, "seconds": seconds, "hoa": to_hoa(dfa, formula)}
+    return {"formula": formula, "states": dfa.size, "seconds": seconds, "hoa": write_hoa(dfa, formula)}
 
 
 def _text(formula: str, dfa: DFA, form: str) -> str:
     if form == "dot":
-        from agentc.compiler.automata.dot import to_dot
+        from agentc.compiler.automata.dot import write_dot
 
-        return to_dot(dfa, formula)
+        return write_dot(dfa, formula)
     if form == "svg":
-        from agentc.compiler.automata.svg import MAX_STATES, to_svg
+        from agentc.compiler.automata.svg import MAX_STATES, write_svg
 
-        drawing = to_svg(dfa, formula)
+        drawing = write_svg(dfa, formula)
         if drawing is None:
             raise AgentcError([report("AS0970", None, formula=formula, states=dfa.size, most=MAX_STATES)])
         return drawing
-    from agentc.compiler.automata.hoa import to_hoa
+    from agentc.compiler.automata.hoa import write_hoa
 
-    return to_hoa(dfa, formula)
+    return write_hoa(dfa, formula)
 
 
 def _dump(rows: list[dict[str, Any]]) -> str:

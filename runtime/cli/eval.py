@@ -47,7 +47,8 @@ def command(
         from agentc.runtime.runs import EVALUATION, find_runs, run_of, write_json
 
         _, agents = compiled_agents(files, params, allow_extern, names)
-        codes, data = [], []
+        codes: list[int] = []
+        data: list[dict[str, Any]] = []
         for compiled in agents:
             name = compiled.agent.name
             for run in (run_of(name, seed, runs),) if seed is not None else find_runs(name, runs):
@@ -84,8 +85,12 @@ def _evaluate(compiled: CompiledAgent, run: Run, episodes: int, seed: int, *, qu
             console=Console(stderr=True, quiet=quiet),
         )
     )
-    acceptance = accept(compiled, policy, episodes=episodes, seed=seed, on_episode=lambda *_: next(ticks, None))
-    next(ticks, None)
+
+    def tick(*_: object) -> None:
+        next(ticks, None)
+
+    acceptance = accept(compiled, policy, episodes=episodes, seed=seed, on_episode=tick)
+    tick()
     return acceptance
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from agentc.lang.diagnostics import Severity
+from agentc.lang.diagnostics import Diagnostic, Severity
 from agentc.runtime.cli.output import format_option, show
 from agentc.runtime.cli.specs import spec_files
 
@@ -24,7 +24,8 @@ def command(files: tuple[str, ...], check: bool, diff: bool, form: str) -> int:
     from agentc.lang.printer import format_module
     from agentc.lang.source import read_source
 
-    diagnostics, changed = [], []
+    diagnostics: list[Diagnostic] = []
+    changed: list[Path] = []
     for path in spec_files(files):
         source, found = read_source(str(path))
         if source is not None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from agentc.lang.diagnostics import Diagnostic
 from agentc.runtime.cli.application import worst
 from agentc.runtime.cli.check import checked
 from agentc.runtime.cli.output import show
@@ -23,7 +26,8 @@ def command(files: tuple[str, ...], params: tuple[str, ...], allow_extern: tuple
     if not result.ok:
         show(result.diagnostics, form)
         return 1
-    rows, found = [], []
+    rows: list[dict[str, Any]] = []
+    found: list[Diagnostic] = []
     for agent in result.agents:
         for outcome in run_examples(agent):
             found.extend(outcome.diagnostics)
