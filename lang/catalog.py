@@ -272,6 +272,7 @@ _ROWS = (
     ),
     Entry("AS0707", "reward-term", _N, "the reward machine has no payment for `{term}` yet", "{mend}"),
     Entry("AS0709", "not-monitored", _N, "`{name}` uses `{operator}`, which the {backend} backend does not do yet"),
+    Entry("AS0715", "not-drawn", _N, "the automaton of `{name}` is not drawn: it takes more than {limit}"),
     Entry("AS0714", "reward-incomplete", _E, "`{term}` cannot be paid or watched yet",
           "training without it would be another task"),
     Entry(
