@@ -287,10 +287,6 @@ _ROWS = (
         "state it with `O`, `H` or `S`, or check recorded traces with `agentc test`",
     ),
     Entry(
-        "AS0721", "automaton-not-written", _N,
-        "the automaton of `{name}` is not written out: it takes more than {most} states",
-    ),
-    Entry(
         "AS0790",
         "command-pending",
         _N,

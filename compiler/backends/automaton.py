@@ -30,6 +30,7 @@ class AutomatonBackend:
 
     def emit(self, agent: AgentIR) -> Emission:
         """The files; a formula that is outside of the fragment or too large gets a note instead."""
+        named = {p.formula: p.name for p in reversed(agent.propositions) if p.formula.op == "atom"}
         artifacts: list[Artifact] = []
         notes: list[Diagnostic] = []
         for item in agent.formulas:
@@ -39,7 +40,7 @@ class AutomatonBackend:
                 notes.append(report("AS0709", item.span, name=item.name, backend=self.name, operator=operator))
                 continue
             try:
-                dfa = translate_typed(item.formula, agent.signals, max_states=MAX_STATES, max_seconds=MAX_SECONDS)
+                dfa = translate_typed(item.formula, agent.declared, max_states=MAX_STATES, max_seconds=MAX_SECONDS)
             except AgentcError as error:
                 limit = str(error.diagnostics[0].values.get("limit", ""))
                 notes.append(report("AS0715", item.span, name=item.name, limit=limit))
@@ -51,7 +52,9 @@ class AutomatonBackend:
             artifacts += (
                 Artifact(f"automata/{item.name}.hoa", write_hoa(dfa, title)),
                 Artifact(f"automata/{item.name}.dot", write_dot(dfa, title)),
-                Artifact(f"automata/{item.name}.svg", write_svg(dfa, title)),
             )
+            drawing = write_svg(dfa, title, named)
+            if drawing is not None:
+                artifacts.append(Artifact(f"automata/{item.name}.svg", drawing))
         assert all(n.severity is Severity.NOTE for n in notes)
         return Emission(tuple(artifacts), tuple(notes))
