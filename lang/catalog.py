@@ -341,7 +341,7 @@ _ROWS = (
     Entry("AS0962", "bad-agent-name", _E, "`{name}` cannot name an agent", "use letters, digits and `_`"),
     Entry("AS0963", "file-exists", _E, "`{path}` is already there", "choose another name with `-o`"),
     Entry(
-        "AS0964", "nothing-to-do", _W, "agent `{agent}` has no `{item}`", "add one; `agentc explain {code}` shows how"
+        "AS0964", "nothing-to-do", _W, "agent `{agent}` has no `{item}`", "add one"
     ),
     Entry("AS0965", "not-trained", _E, "agent `{agent}` is not trained: no run in `{folder}`", "`agentc train` first"),
     Entry(

@@ -65,7 +65,7 @@ def _lines(file: Path) -> list[str]:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise AgentcError([report("AS0623", None, path=str(file), reason=reason)]) from error
+        raise AgentcError([report("AS0142", None, path=str(file), reason=reason)]) from error
     return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
 
 
