@@ -19,6 +19,7 @@ from agentc.compiler.logic.verdict import Verdict
 from agentc.runtime.monitor import Batch, Monitor
 
 Mask = NDArray[np.bool_]
+Letters = NDArray[np.bool_]
 TRUE, FALSE, HOLDS = int(Verdict.TRUE), int(Verdict.FALSE), int(Verdict.PRESUMABLY_TRUE)
 
 
@@ -65,11 +66,11 @@ class RewardMonitor:
     def _states(self) -> int:
         return 1 if self.machine.machine is None else len(self.machine.machine.names)
 
-    def reset(self, valuations: Batch, mask: Mask | None = None) -> NDArray[np.uint8]:
+    def reset(self, valuations: Batch | Letters, mask: Mask | None = None) -> NDArray[np.uint8]:
         """Begin an episode in the environments of ``mask`` (None: all): step 0 is read. Returns the verdict codes."""
         where = np.ones(self.num_envs, np.bool_) if mask is None else mask
         self.monitor.reset(mask)
-        codes = self.monitor.step(valuations, where)
+        codes = self._read(valuations, where)
         self._paid[:, where] = False
         self.node[where] = 0
         node, owed = self._edges(codes)
@@ -80,12 +81,12 @@ class RewardMonitor:
 
     def step(
         self,
-        valuations: Batch,
+        valuations: Batch | Letters,
         terminated: Mask | None = None,
         time_limit: Mask | None = None,
         truncated: Mask | None = None,
     ) -> RewardStep:
-        """Read one step in all environments.
+        """Read one step in all environments: signals, or truth values ``(N, atoms)`` in the order of the monitor's.
 
         ``terminated``: where the environment ended; ``time_limit``: where its declared limit stopped it;
         ``truncated``: where something else did. Environments that ended are to be :meth:`reset` before the next.
@@ -94,7 +95,7 @@ class RewardMonitor:
         terminated = nowhere if terminated is None else terminated
         time_limit = nowhere if time_limit is None else time_limit
         truncated = nowhere if truncated is None else truncated
-        codes = self.monitor.step(valuations)
+        codes = self._read(valuations, None)
         reward = self._owed.copy()
         self._owed[:] = 0.0
         over = terminated.copy()
@@ -135,6 +136,11 @@ class RewardMonitor:
         shaping = self.machine.discount * phi - self._phi
         self._phi = phi
         return RewardStep(reward, shaping, over, (time_limit | truncated) & ~over, codes)
+
+    def _read(self, valuations: Batch | Letters, active: Mask | None) -> NDArray[np.uint8]:
+        if isinstance(valuations, np.ndarray):
+            return self.monitor.step_letters(valuations, active)
+        return self.monitor.step(valuations, active)
 
     def _potential(self) -> NDArray[np.float64]:
         total = self._node_potential[self.node]

@@ -176,6 +176,7 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     # ------------------------------------------------------------ parts
 
     def _valued(self, values: list[Any]) -> Valuation:
+        self._source.check(values)
         return {name: v for name, v in zip(self._source.names, values, strict=True) if v is not None}
 
     def _letter(self, previous: Valuation | None) -> dict[Formula, bool]:

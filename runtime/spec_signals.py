@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -14,7 +15,7 @@ from agentc.compiler.agent import SignalIR
 from agentc.compiler.logic.alphabet import is_action
 from agentc.compiler.logic.ir import Formula, Node, Term, Value, postorder, signals
 from agentc.compiler.logic.semantics import _term_table as term_table
-from agentc.compiler.logic.trace import Trace, finite
+from agentc.compiler.logic.trace import Trace
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.envs.registry import SignalReader, nearest, signal_reader
@@ -48,6 +49,7 @@ class SignalSource:
             if n in declared and declared[n].extern
         ]
         fixed = {name for name, _ in self._defined} | {name for name, _ in self._externs}
+        self._more = bool(fixed)
         self._base = tuple(name for name in every if name not in fixed)
         self.names = (*self._base, *(n for n, _ in self._externs), *(n for n, _ in self._defined))
         """The names in the order in which values are returned."""
@@ -63,19 +65,33 @@ class SignalSource:
         self._before: Mapping[str, Value] | None = None
         self._step = 0
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the values come from the environment's own binding and are few enough to be met again and again."""
+        few = all(s.kind in ("bool", "enum", "int", "text") for s in self.signals)
+        return few and self._reader is not None and not self._externs
+
     def reset(self, observation: Any) -> list[Value]:
-        """The values at step 0; None for what has none there."""
+        """The values at step 0; None for what has none there. They are still to be checked."""
         self._step = 0
         self._before = None
         values = self._reader.reset() if self._reader is not None else self._called(observation, None)
-        return self._completed(values, observation)
+        return self._completed(values, observation) if self._more else values
 
     def step(self, action: Any, reward: float, observation: Any) -> list[Value]:
-        """The values after ``env.step(action)``."""
+        """The values after ``env.step(action)``. They are still to be checked."""
         self._step += 1
-        if self._reader is not None:
-            return self._completed(self._reader.step(action, reward), observation)
-        return self._completed(self._called(observation, action), observation)
+        values = self._called(observation, action) if self._reader is None else self._reader.step(action, reward)
+        return self._completed(values, observation) if self._more else values
+
+    def check(self, values: Sequence[Value]) -> None:
+        """Raise :class:`AgentcError` (AS0908) for a value that is not of its signal's type."""
+        for value, (signal, admits) in zip(values, self._checks, strict=True):
+            if not admits(value) and not (value is None and (signal.definition is not None or self._absent(signal))):
+                domain = domain_of(signal)
+                raise AgentcError(
+                    [report("AS0908", None, name=signal.name, value=value, step=self._step, domain=domain)]
+                )
 
     def _called(self, observation: Any, action: Any) -> list[Value]:
         """The base signals by the function that was given."""
@@ -93,7 +109,7 @@ class SignalSource:
         return values
 
     def _completed(self, values: list[Value], observation: Any) -> list[Value]:
-        """With external and defined signals added, and everything checked."""
+        """With external and defined signals added."""
         for _, function in self._externs:
             values.append(plain(function(self._env, observation)))
         if self._defined:
@@ -104,17 +120,10 @@ class SignalSource:
                 if value is not None:
                     now[name] = value
             self._before = now
-        for value, (signal, admits) in zip(values, self._checks, strict=True):
-            if not admits(value) and not (value is None and (signal.definition is not None or self._absent(signal))):
-                self._refuse(signal, value)
         return values
 
     def _absent(self, signal: SignalIR) -> bool:
         return self._step == 0 and is_action(signal.name)
-
-    def _refuse(self, signal: SignalIR, value: Value) -> None:
-        domain = domain_of(signal)
-        raise AgentcError([report("AS0908", None, name=signal.name, value=value, step=self._step, domain=domain)])
 
 
 def needed_signals(formulas: Iterable[Formula]) -> tuple[str, ...]:
@@ -145,12 +154,12 @@ def plain(value: Any) -> Value:
 
 
 def _admits(signal: SignalIR) -> Callable[[Value], bool]:
-    lo = -np.inf if signal.lo is None else signal.lo
-    hi = np.inf if signal.hi is None else signal.hi
+    # NaN is in no interval, infinity in none between finite numbers
+    lo = -sys.float_info.max if signal.lo is None else signal.lo
+    hi = sys.float_info.max if signal.hi is None else signal.hi
 
     def number(value: Value) -> bool:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and finite(value) and lo <= value <= hi  # type: ignore[operator]
+        return isinstance(value, int | float) and not isinstance(value, bool) and lo <= value <= hi
 
     match signal.kind:
         case "bool":

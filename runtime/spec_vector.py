@@ -17,19 +17,21 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from agentc.compiler.agent import AgentIR
-from agentc.compiler.logic.alphabet import is_action
+from agentc.compiler.backends.monitor import OUTSIDE_CODE
 from agentc.compiler.logic.ir import Value
 from agentc.compiler.logic.verdict import Verdict
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.envs.registry import make_environment
-from agentc.runtime.labelling import encode
+from agentc.runtime.labelling import Labeller, encode
 from agentc.runtime.learn.seeding import training_seeds
 from agentc.runtime.learn.vector import Array, Observation, StepBatch
 from agentc.runtime.reward import RewardMonitor, RewardStep
 from agentc.runtime.spec_env import time_limit_of
 from agentc.runtime.spec_observation import AUTOMATON, OBSERVATION, TIME_LEFT, AutomatonCode, Layout, Mode
 from agentc.runtime.spec_signals import SignalFunction, SignalSource, needed_signals
+
+REMEMBERED_LETTERS = 1 << 16
 
 EnvFactory = Callable[[], gymnasium.Env[Any, Any]]
 
@@ -66,7 +68,9 @@ class SpecVectorEnv:
         """The reward of all environments, with the monitors of the formulas in ``rewards.monitor``."""
         names = needed_signals(machine.atoms)
         self._sources = [SignalSource(env, self.compiled, names, signals) for env in self._envs]
-        self._columns = _Columns(self._sources[0], num_envs)
+        labeller = Labeller(self.rewards.monitor.atoms, self.compiled.agent.declared)
+        remembers = self._sources[0].repeats and not labeller.needs_previous
+        self._columns = _Letters(self._sources, labeller) if remembers else _Columns(self._sources)
         self.horizon = time_limit_of(first, self.compiled, horizon)
         self._code = AutomatonCode(machine)
         self._layout = Layout(first.observation_space, self._code, observation, machine.needs_time_left)
@@ -105,7 +109,7 @@ class SpecVectorEnv:
             buffer.put(i, row)
             masks.append(info.get("action_mask"))
         self.action_mask = None if masks[0] is None else np.array(masks, np.bool_)
-        self.rewards.reset(self._columns.arrays())
+        self._possible(self.rewards.reset(self._columns.read()))
         self._returns[:] = 0.0
         self._lengths[:] = 0
         self._write_added(buffer)
@@ -133,7 +137,8 @@ class SpecVectorEnv:
                 masks[i] = said["action_mask"]
         self._lengths += 1
         limit = None if self.horizon is None else self._lengths >= self.horizon
-        done = self.rewards.step(columns.arrays(), terminated, limit, truncated)
+        done = self.rewards.step(columns.read(), terminated, limit, truncated)
+        self._possible(done.codes)
         earned = given if self._own_reward else done.reward
         self._returns += earned
         reward = (earned + done.shaping if self._shapes else earned).astype(np.float32)
@@ -143,15 +148,15 @@ class SpecVectorEnv:
         if ended.any():
             final = buffer.copy()
             info = self._statistics(done)
-            for i in np.flatnonzero(ended):
+            for i in np.flatnonzero(ended).tolist():
                 row, said = self._envs[i].reset()
-                buffer.put(int(i), row)
-                columns.put(int(i), sources[i].reset(row))
+                put(i, row)
+                columns.put(i, sources[i].reset(row))
                 if masks is not None:
                     masks[i] = said["action_mask"]
             self._returns[ended] = 0.0
             self._lengths[ended] = 0
-            self.rewards.reset(columns.arrays(), ended)
+            self._possible(self.rewards.reset(columns.read(), ended))
             self._write_added(buffer)
         self.action_mask = masks
         return StepBatch(buffer.whole, final, reward, done.terminated, done.truncated, masks, info)
@@ -166,6 +171,12 @@ class SpecVectorEnv:
         return [env.render() for env in self._envs]
 
     # ------------------------------------------------------------ parts
+
+    def _possible(self, codes: NDArray[np.uint8]) -> None:
+        """Raise :class:`AgentcError` (AS0708) where values have been read that the declared types rule out."""
+        if codes.size and codes.max() >= OUTSIDE_CODE:
+            env = int(np.argwhere(codes == OUTSIDE_CODE)[0, 1])
+            raise AgentcError([report("AS0708", None, env=env, values=self._columns.shown(env))])
 
     def _statistics(self, done: RewardStep) -> dict[str, Array]:
         info: dict[str, Array] = {"return": self._returns.copy(), "length": self._lengths.copy()}
@@ -190,24 +201,69 @@ class SpecVectorEnv:
 
 
 class _Columns:
-    """The values of N environments, one row of values each, as the arrays that the monitors read."""
+    """What the monitors read, gathered environment by environment: numbers, as arrays by name."""
 
-    def __init__(self, source: SignalSource, num_envs: int) -> None:
-        self._names, self._signals = source.names, source.signals
-        self._rows: list[list[Value]] = [[] for _ in range(num_envs)]
-        self._absent = [is_action(name) for name in self._names]
+    def __init__(self, sources: Sequence[SignalSource]) -> None:
+        self._sources = sources
+        self._names, self._signals = sources[0].names, sources[0].signals
+        self._rows: list[list[Value]] = [[] for _ in sources]
 
     def put(self, i: int, values: list[Value]) -> None:
         """The values of environment ``i``."""
+        self._sources[i].check(values)
         self._rows[i] = values
 
-    def arrays(self) -> dict[str, Array]:
+    def shown(self, i: int) -> str:
+        """The values of environment ``i`` in words."""
+        return ", ".join(f"{name} = {value}" for name, value in zip(self._names, self._rows[i], strict=True))
+
+    def read(self) -> dict[str, Array]:
         """By name, ``(N,)`` or ``(N, d)``."""
         columns = zip(*self._rows, strict=True)
         return {
             name: encode(name, signal, column)
             for name, signal, column in zip(self._names, self._signals, columns, strict=False)
         }
+
+
+class _Letters:
+    """What the monitors read, gathered environment by environment: truth values, remembered by the values they are of.
+
+    Discrete signals take few values, so nearly every letter has been met before.
+    """
+
+    def __init__(self, sources: Sequence[SignalSource], labeller: Labeller) -> None:
+        self._sources, self._labeller = sources, labeller
+        self._names, self._signals = sources[0].names, sources[0].signals
+        self._rows: list[list[Value]] = [[] for _ in sources]
+        self._letters = np.zeros((len(sources), len(labeller.atoms)), np.bool_)
+        self._known: dict[tuple[Value, ...], NDArray[np.bool_]] = {}
+
+    def put(self, i: int, values: list[Value]) -> None:
+        """The values of environment ``i``."""
+        key = tuple(values)
+        letter = self._known.get(key)
+        if letter is None:
+            letter = self._labelled(i, values)
+            if len(self._known) >= REMEMBERED_LETTERS:
+                self._known.clear()
+            self._known[key] = letter
+        self._rows[i] = values
+        self._letters[i] = letter
+
+    def shown(self, i: int) -> str:
+        """The values of environment ``i`` in words."""
+        return ", ".join(f"{name} = {value}" for name, value in zip(self._names, self._rows[i], strict=True))
+
+    def read(self) -> NDArray[np.bool_]:
+        """The letters ``(N, atoms)``, atoms in the order of the monitor's."""
+        return self._letters
+
+    def _labelled(self, i: int, values: list[Value]) -> NDArray[np.bool_]:
+        self._sources[i].check(values)
+        columns = zip(self._names, self._signals, values, strict=True)
+        batch = {name: encode(name, signal, [value]) for name, signal, value in columns}
+        return np.array(self._labeller(batch, out=np.zeros((1, len(self._labeller.atoms)), np.bool_))[0])
 
 
 class _Buffer:
@@ -224,7 +280,8 @@ class _Buffer:
         if layout.mode == "flat":
             assert layout.space.shape is not None
             self._flat = self.whole = np.zeros((num_envs, *layout.space.shape), np.float32)
-            at = self._flat_size = layout.space.shape[0] - sum((s.shape or (0,))[0] for s in layout.added.values())
+            added = sum((s.shape or (0,))[0] for s in layout.added.values())
+            at = self._flat_size = int(layout.space.shape[0]) - added
             for key, space in layout.added.items():
                 size = (space.shape or (0,))[0]
                 self._place(key, self._flat[:, at : at + size])
