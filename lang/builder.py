@@ -75,10 +75,6 @@ class Builder(ExpressionBuilder):
         self.check_belongs("file", c)
         return ast.Module(tuple(c), span=Span(self.source, 0, len(self.source.text)))
 
-    def do_formula(self, c: Children, start: int, stop: int) -> ast.Expr:
-        expression: ast.Expr = c[0]
-        return expression
-
     def do_block(self, c: Children, start: int, stop: int) -> Children:
         return c
 

@@ -83,7 +83,12 @@ def _misspell(text: str, random_: random.Random, others: list[str]) -> str:
 
 
 def _swap_operator(text: str, random_: random.Random, others: list[str]) -> str:
-    groups = [["&", "|", "->", "<->", "xor"], ["==", "!=", "<", ">", "<=", ">="], ["G", "F", "O", "H"], ["U", "R", "W", "M"]]
+    groups = [
+        ["&", "|", "->", "<->", "xor"],
+        ["==", "!=", "<", ">", "<=", ">="],
+        ["G", "F", "O", "H"],
+        ["U", "R", "W", "M"],
+    ]
     group = random_.choice(groups)
     spans = [span for span in _spans(text) if text[span[0] : span[1]] in group]
     return _put(text, random_.choice(spans), random_.choice(group)) if spans else _change_number(text, random_, others)

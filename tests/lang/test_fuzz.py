@@ -62,7 +62,9 @@ def test_many_mutants_of_the_shipped_specs():
 
 TOKENS = st.sampled_from(
     "agent A { } ( ) [ ] ; \n task safe prop reward = == : , . .. ' -> <-> & | ! && || [] <> G F X U until in not x y "
-    "0 1.5 5s \" \"\"\" ` # - + * / ^ inf each when from machine state on phase text call example satisfies é ∧ $ \\".split(" ")
+    '0 1.5 5s " """ ` # - + * / ^ inf each when from machine state on phase text call example satisfies é ∧ $ \\'.split(
+        " "
+    )
 )
 
 

@@ -222,7 +222,13 @@ def test_numbers(text, kind, value):
 
 
 def test_units_of_quantities():
-    assert [formula(t).unit for t in ("0.1s", "50m/s", "9.81m/s^2", "3m^-1", "2e")] == ["s", "m/s", "m/s^2", "m^-1", "e"]
+    assert [formula(t).unit for t in ("0.1s", "50m/s", "9.81m/s^2", "3m^-1", "2e")] == [
+        "s",
+        "m/s",
+        "m/s^2",
+        "m^-1",
+        "e",
+    ]
 
 
 def test_strings():

@@ -1,13 +1,15 @@
 """The formatter: parse after format is the identity, format after format changes nothing, comments stay."""
 
 import pytest
+from agentc.lang import ast
 from agentc.lang.parser import parse, parse_formula
 from agentc.lang.printer import format_expr, format_module
 from agentc.lang.source import Source
 from hypothesis import HealthCheck, given, settings
 
 from .corpus import texts
-from .trees import BODIES, MODULES
+from .test_parser import PRECEDENCE
+from .trees import AT, BODIES, MODULES, NAMED
 
 
 def format_text(text):
@@ -54,6 +56,63 @@ def test_corpus(name):
     assert format_text(formatted) == formatted
     assert comments(formatted) == comments(text)
     assert all(line == line.rstrip() for line in formatted.split("\n"))
+
+
+def name(id_):
+    return ast.Name(id_, **AT)
+
+
+def one(value, count=None):
+    return ast.Bound(value, count, **AT)
+
+
+MAKERS = {
+    **{f"unary {op}": (1, lambda a, op=op: ast.Unary(op, a, **AT)) for op in "!-+"},
+    **{
+        f"binary {op}": (2, lambda a, b, op=op: ast.Binary(op, a, b, **AT))
+        for op in ("-", "/", "**", "->", "<->", "xor")
+    },
+    **{f"chain {op}": (3, lambda a, b, c, op=op: ast.Nary(op, (a, b, c), **AT)) for op in "&|+*"},
+    **{f"temporal {op}": (1, lambda a, op=op: ast.Temporal(op, None, a, **AT)) for op in ast.UNARY_TEMPORAL},
+    **{
+        f"temporal {op}": (2, lambda a, b, op=op: ast.TemporalBinary(op, None, a, b, **AT))
+        for op in ast.BINARY_TEMPORAL
+    },
+    "F[a, b]": (3, lambda a, b, c: ast.Temporal("F", ast.Interval("closed", one(a), one(b), **AT), c, **AT)),
+    "X[a]": (2, lambda a, b: ast.Temporal("X", ast.Interval("count", one(a, "steps"), one(a, "steps"), **AT), b, **AT)),
+    "S[a, inf)": (3, lambda a, b, c: ast.TemporalBinary("S", ast.Interval("up", one(a), None, **AT), b, c, **AT)),
+    "compare": (3, lambda a, b, c: ast.Compare(("<", "=="), (a, b, c), **AT)),
+    "in": (2, lambda a, b: ast.Member(a, b, **AT)),
+    "not in set": (3, lambda a, b, c: ast.Member(a, ast.SetExpr((b, c), **AT), True, **AT)),
+    "in range": (3, lambda a, b, c: ast.Member(a, ast.Range(b, c, **AT), **AT)),
+    "from": (2, lambda a, b: ast.From(a, b, **AT)),
+    "attribute": (1, lambda a: ast.Attribute(a, "x", **NAMED)),
+    "index": (2, lambda a, b: ast.Index(a, b, **AT)),
+    "call": (3, lambda a, b, c: ast.Call(a, (ast.Argument(None, b, **AT), ast.Argument("k", c, **AT)), **AT)),
+    "when": (3, lambda a, b, c: ast.Call(a, (ast.Argument(None, b, c, **AT),), **AT)),
+    "window": (
+        2,
+        lambda a, b: ast.Call(a, (), ast.Interval("at_most", None, one(b, "turns"), **AT), **AT),
+    ),
+    "tuple": (2, lambda a, b: ast.TupleExpr((a, b), **AT)),
+    "number": (0, lambda: ast.Number(3, "3", **AT)),
+    "quantity": (0, lambda: ast.Quantity(3, "s", "3s", **AT)),
+    "name": (0, lambda: name("p")),
+}
+
+
+@pytest.mark.parametrize("outer", MAKERS)
+def test_every_operator_in_every_place_of_every_other(outer):
+    arity, make = MAKERS[outer]
+    for inner_arity, make_inner in MAKERS.values():
+        inner = make_inner(*map(name, "xyz"[:inner_arity]))
+        for place in range(arity):
+            operands = [name(letter) for letter in "abc"[:arity]]
+            operands[place] = inner
+            expr = make(*operands)
+            written = format_expr(expr)
+            back, diagnostics = parse_formula(Source("<formula>", written))
+            assert diagnostics == () and back == expr, written
 
 
 def comments(text):
@@ -129,3 +188,11 @@ def test_long_lines_are_broken(item):
     assert format_text(formatted) == formatted
     if not item.startswith(("prop", "verify")):  # a comparison and a block's head stay on their line
         assert max(map(len, formatted.split("\n"))) <= 100
+
+
+@pytest.mark.parametrize("written", [written for written, _ in PRECEDENCE])
+def test_parentheses_are_minimal(written):
+    expr, _ = parse_formula(Source("<formula>", written))
+    shown = format_expr(expr)
+    needless = shown.count("!(") - written.count("!(")  # the one place where they are kept for the reader
+    assert shown.count("(") - max(0, needless) <= written.count("(")

@@ -165,7 +165,9 @@ def test_items(text, expected):
 @pytest.mark.parametrize("text", [text for text, _ in ITEMS], ids=[repr(text)[:60] for text, _ in ITEMS])
 def test_neighbours_survive(text):
     """A broken item costs neither the one before it nor the one behind it, and adds no report to theirs."""
-    result = parse(Source("f", f"agent A {{\nprop before = x\n{text}\nsafe behind = G (x & y\n}}\nagent B {{ prop q = r }}"))
+    result = parse(
+        Source("f", f"agent A {{\nprop before = x\n{text}\nsafe behind = G (x & y\n}}\nagent B {{ prop q = r }}")
+    )
     assert result.diagnostics[-1].code == "AS0106"
     assert len(result.diagnostics) == len(inside(text)) + 1
     first, second = result.module.items

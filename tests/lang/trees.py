@@ -29,9 +29,9 @@ ATOMS = st.one_of(
     NUMBERS.map(number),
     QUANTITIES.map(lambda q: ast.Quantity(float(q[0]), q[1], "".join(q), **AT)),
     st.booleans().map(lambda value: ast.Bool(value, **AT)),
-    st.text(max_size=6).filter(lambda t: not any(0xD800 <= ord(c) <= 0xDFFF for c in t)).map(
-        lambda text: ast.String(text, **AT)
-    ),
+    st.text(max_size=6)
+    .filter(lambda t: not any(0xD800 <= ord(c) <= 0xDFFF for c in t))
+    .map(lambda text: ast.String(text, **AT)),
 )
 
 
@@ -40,7 +40,9 @@ def tuples(element, least=0, most=3):
 
 
 def bounds(expr):
-    return st.builds(lambda value, count: ast.Bound(value, count, **AT), expr, st.sampled_from([None, "steps", "turns"]))
+    return st.builds(
+        lambda value, count: ast.Bound(value, count, **AT), expr, st.sampled_from([None, "steps", "turns"])
+    )
 
 
 def intervals(expr, counted):
@@ -120,7 +122,10 @@ def compound(expr):
     return st.one_of(
         st.builds(lambda op, e: ast.Unary(op, e, **AT), st.sampled_from("!-+"), expr),
         st.builds(
-            lambda op, a, b: ast.Binary(op, a, b, **AT), st.sampled_from(["-", "/", "**", "->", "<->", "xor"]), expr, expr
+            lambda op, a, b: ast.Binary(op, a, b, **AT),
+            st.sampled_from(["-", "/", "**", "->", "<->", "xor"]),
+            expr,
+            expr,
         ),
         st.builds(lambda op, items: ast.Nary(op, items, **AT), st.sampled_from("&|+*"), tuples(expr, 2)),
         temporal(expr),
@@ -172,9 +177,7 @@ def docs(items):
 
 EQUATIONS = st.builds(lambda n, e: ast.Equation(n, e, target_span=SPAN, **AT), NAMES, SMALL)
 EDGES = st.builds(lambda g, n, v: ast.Edge(g, n, v, target_span=SPAN, **AT), SMALL, NAMES, st.none() | SMALL)
-JUMPS = st.builds(
-    lambda g, n, r: ast.Edge(g, n, None, r, target_span=SPAN, **AT), SMALL, NAMES, tuples(EQUATIONS)
-)
+JUMPS = st.builds(lambda g, n, r: ast.Edge(g, n, None, r, target_span=SPAN, **AT), SMALL, NAMES, tuples(EQUATIONS))
 STATES = st.builds(lambda n, a, e: ast.MachineState(n, a, e, **NAMED), NAMES, st.booleans(), tuples(EDGES, 0, 2))
 
 
@@ -183,9 +186,9 @@ def setting(word, value):
 
 
 REFERENCES = NAMES.map(lambda name: ast.Name(name, **AT))
-BRANCHES = st.builds(
-    lambda p, u: ast.Branch(p, u, **AT), SMALL, tuples(EQUATIONS)
-) | tuples(EQUATIONS, 1).map(lambda u: ast.Branch(None, u, **AT))
+BRANCHES = st.builds(lambda p, u: ast.Branch(p, u, **AT), SMALL, tuples(EQUATIONS)) | tuples(EQUATIONS, 1).map(
+    lambda u: ast.Branch(None, u, **AT)
+)
 MODE_ITEMS = docs(EQUATIONS | JUMPS | setting("invariant", SMALL))
 DEFINITIONS = st.one_of(
     st.builds(lambda n, t, v, p: ast.Constant(n, t, v, p, **NAMED), NAMES, st.none() | TYPES, VALUES, st.booleans()),
@@ -221,7 +224,9 @@ SYSTEM_ITEMS = st.one_of(
 )
 REWARD_ITEMS = docs(
     st.one_of(
-        st.builds(lambda s, a, e: ast.RewardTerm(s, a, e, **AT), SMALL, SMALL, st.sampled_from([None, "ends", "continues"])),
+        st.builds(
+            lambda s, a, e: ast.RewardTerm(s, a, e, **AT), SMALL, SMALL, st.sampled_from([None, "ends", "continues"])
+        ),
         setting("shape", REFERENCES),
         setting("discount", SMALL),
         tuples(docs(STATES)).map(lambda states: ast.Machine(None, states, **NAMED)),
@@ -243,9 +248,7 @@ PROMPTS = TEXTS.map(lambda t: ast.String(t, **AT)) | TEXTS.map(lambda t: ast.Str
     lambda s: dedent(s.value) == s.value
 )
 VERIFIED = EXPRESSIONS.filter(
-    lambda e: not (
-        isinstance(e, ast.Compare) and len(e.ops) == 1 and e.operands[0] == ast.Name("P", **AT)
-    )
+    lambda e: not (isinstance(e, ast.Compare) and len(e.ops) == 1 and e.operands[0] == ast.Name("P", **AT))
 )
 AGENT_ITEMS = st.one_of(
     DEFINITIONS,
@@ -263,7 +266,9 @@ AGENT_ITEMS = st.one_of(
     tuples(REWARD_ITEMS).map(lambda items: ast.Reward(items, **AT)),
     st.builds(lambda n, s: ast.Machine(n, s, **NAMED), NAMES, tuples(docs(STATES))),
     st.builds(lambda n, g, w: ast.Phase(n, g, w, **NAMED), NAMES, tuples(GENERATORS, 1), st.none() | SMALL),
-    st.builds(lambda n, p, t, r: ast.Tool(n, p, t, r, **NAMED), NAMES, PARAMETERS, st.none() | TYPES, st.none() | RECORDS),
+    st.builds(
+        lambda n, p, t, r: ast.Tool(n, p, t, r, **NAMED), NAMES, PARAMETERS, st.none() | TYPES, st.none() | RECORDS
+    ),
     st.builds(lambda n, r: ast.Model(n, r, **NAMED), TEXTS, st.none() | RECORDS),
     st.builds(lambda n, t: ast.Prompt(n, t, **NAMED), st.none() | NAMES, PROMPTS),
     st.builds(
