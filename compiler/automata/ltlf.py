@@ -41,13 +41,7 @@ def translate(
     """
     core = normal(formula)
     letters = alphabet.extended(atoms(core)) if alphabet is not None else free_alphabet(atoms(core))
-    try:
-        return _translate(core, letters, Budget(max_states, max_seconds))
-    except OverBudgetError as error:
-        part = growing(core, letters, max_states, min(max_seconds, 1.0))
-        raise AgentcError(
-            [report("AS0702", span, formula=_short(formula), limit=error.limit, part=_short(part))]
-        ) from None
+    return _within(formula, core, letters, max_states, max_seconds, span)
 
 
 def translate_typed(
@@ -60,12 +54,36 @@ def translate_typed(
 ) -> DFA:
     """:func:`translate` over the letters that the declared signals allow.
 
-    Atoms that mix the present step and the one before are expanded over small domains.
+    Atoms that mix the present step and the one before are expanded over small domains. The last results are kept.
     """
     declared = tuple(signals)
-    core = normal(formula, declared)
-    letters = alphabet(atoms(core), declared)
-    return translate(core, letters, max_states=max_states, max_seconds=max_seconds, span=span)
+    key = (formula, declared, max_states)
+    made = _recent.pop(key, None)
+    if made is None:
+        core = normal(formula, declared)
+        made = _within(formula, core, alphabet(atoms(core), declared), max_states, max_seconds, span)
+    _recent[key] = made
+    while len(_recent) > KEPT:
+        del _recent[next(iter(_recent))]
+    return made
+
+
+KEPT = 64
+"""How many results of :func:`translate_typed` are kept: several backends ask for the same ones."""
+
+_recent: dict[tuple[Formula, tuple[SignalIR, ...], int], DFA] = {}
+
+
+def _within(
+    formula: Formula, core: Formula, letters: Alphabet, max_states: int, max_seconds: float, span: Span | None
+) -> DFA:
+    try:
+        return _translate(core, letters, Budget(max_states, max_seconds))
+    except OverBudgetError as error:
+        part = growing(core, letters, max_states, min(max_seconds, 1.0))
+        raise AgentcError(
+            [report("AS0702", span, formula=_short(formula), limit=error.limit, part=_short(part))]
+        ) from None
 
 
 def normal(formula: Formula, signals: Iterable[SignalIR] = ()) -> Formula:
