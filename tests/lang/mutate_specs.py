@@ -15,7 +15,7 @@ from .corpus import texts
 _TOKEN = re.compile(r'"""[\s\S]*?"""|"[^"\n]*"|#[^\n]*|[A-Za-z_]\w*|[0-9][\w.]*|<->|->|[=!<>]=|\*\*|\.\.|\S')
 _WORDS = (
     "G F X WX Y O H U W R M S T always until in not and or xor inf true false task safe prop reward agent system each "
-    "when from first last prev action seen 0 1 5s 300_000 1e-3 ( ) [ ] { } ; : , . = == != <= >= < > & | ! -> <-> + - * / "
+    "when from first last prev action seen 0 1 5s 300_000 ( ) [ ] { } ; : , . = == != <= >= < > & | ! -> <-> + - * / "
     "** .. ' \" # - foo bar `G`"
 ).split()
 _CHARACTERS = "abcXYZ019_ \n\t(){}[];:,.=!<>&|-+*/^'\"#`\\$@%?~\u00e9\u2192\u0000\U0001f600"

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+
 from agentc.lang import ast
 from agentc.lang.lalr import MAX_DEPTH
 from agentc.lang.parser import parse, parse_formula

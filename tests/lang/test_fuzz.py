@@ -1,13 +1,14 @@
 """No text makes the front end raise, and what it says of a text is in the text."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from agentc.lang import ast
 from agentc.lang.lexer import tokenize
 from agentc.lang.parser import parse, parse_formula
 from agentc.lang.printer import format_module
 from agentc.lang.source import Source
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from .mutate_specs import mutants
 

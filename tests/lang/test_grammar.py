@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
+from lark import Token as LarkToken
+from lark import Tree
+
 from agentc.lang.lalr import Many, Stack
 from agentc.lang.layout import SEPARATOR, separate
 from agentc.lang.lexer import tokenize
@@ -12,8 +16,6 @@ from agentc.lang.parse_table import build_lark, make_table
 from agentc.lang.source import Source
 from agentc.lang.table import TABLE_PATH, load_table
 from agentc.lang.words import BLOCK_ITEMS, INNER_ITEMS, RESERVED, TOP_ITEMS
-from lark import Token as LarkToken
-from lark import Tree
 
 from .corpus import texts
 
@@ -137,5 +139,5 @@ def test_separators_in_the_corpus_are_never_doubled():
     for text in texts().values():
         lexed = tokenize(Source("f", text))
         kinds = [token.kind for token in separate(lexed.tokens, text, [], load_table().soft)]
-        assert (SEPARATOR, SEPARATOR) not in set(zip(kinds, kinds[1:], strict=False))
+        assert (SEPARATOR, SEPARATOR) not in set(pairwise(kinds))
         assert kinds[0] != SEPARATOR and kinds[-1] != SEPARATOR

@@ -1,6 +1,7 @@
 """Which newlines separate."""
 
 import pytest
+
 from agentc.lang.layout import SEPARATOR, separate
 from agentc.lang.lexer import tokenize
 from agentc.lang.source import Source

@@ -1,6 +1,7 @@
 """What cannot be read is reported and replaced by what was meant."""
 
 import pytest
+
 from agentc.lang.lexer import tokenize
 from agentc.lang.source import Source
 

@@ -1,6 +1,7 @@
 """Each construct of the language makes the node it should."""
 
 import pytest
+
 from agentc.lang import ast
 from agentc.lang.parser import parse, parse_formula
 from agentc.lang.source import Source

@@ -1,11 +1,12 @@
 """The formatter: parse after format is the identity, format after format changes nothing, comments stay."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+
 from agentc.lang import ast
 from agentc.lang.parser import parse, parse_formula
 from agentc.lang.printer import format_expr, format_module
 from agentc.lang.source import Source
-from hypothesis import HealthCheck, given, settings
 
 from .corpus import texts
 from .test_parser import PRECEDENCE

@@ -1,6 +1,7 @@
 """Each mistake gets one report, at its place, and costs no more than its item."""
 
 import pytest
+
 from agentc.lang import ast
 from agentc.lang.parser import parse, parse_formula
 from agentc.lang.recovery import MAX_REPORTS

@@ -1,6 +1,7 @@
 """Files become sources, or a report that says why not."""
 
 import pytest
+
 from agentc.lang.source import MAX_MEGABYTES, Source, Span, decode_source, read_source
 
 

@@ -1,9 +1,10 @@
 """The nearest word, measured by edits."""
 
 import pytest
-from agentc.lang.spelling import distance, nearest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from agentc.lang.spelling import distance, nearest
 
 WORDS = ["agent", "task", "safe", "prop", "reward", "always", "until", "minigrid", "first"]
 

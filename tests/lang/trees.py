@@ -1,10 +1,11 @@
 """Strategies for syntax trees: everything that the parser can make, and no more."""
 
+from hypothesis import strategies as st
+
 from agentc.lang import ast
 from agentc.lang.literals import dedent
 from agentc.lang.source import Source, Span
 from agentc.lang.words import COUNTED, RESERVED
-from hypothesis import strategies as st
 
 SPAN = Span(Source("made", ""), 0, 0)
 AT = {"span": SPAN}
