@@ -22,8 +22,8 @@ $(STAMP):
 demo: install
 	$(BIN)/agentc compile specs/doorkey.agentspec
 	$(BIN)/agentc train specs/doorkey.agentspec
-	$(BIN)/agentc report specs/doorkey.agentspec
 	$(BIN)/agentc eval specs/doorkey.agentspec
+	$(BIN)/agentc report specs/doorkey.agentspec
 
 test: install
 	$(BIN)/python -m pytest -n 2 tests
