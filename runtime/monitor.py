@@ -143,7 +143,7 @@ class Monitor:
     @property
     def final(self) -> NDArray[np.bool_]:
         """Whether each verdict is final, ``(formulas, N)``."""
-        return (self._codes == int(Verdict.TRUE)) | (self._codes == int(Verdict.FALSE))
+        return np.asarray((self._codes == int(Verdict.TRUE)) | (self._codes == int(Verdict.FALSE)))
 
     def verdicts(self, env: int = 0) -> dict[str, Verdict]:
         """The verdicts in one environment, by name."""
