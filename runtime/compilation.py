@@ -12,7 +12,6 @@ from agentc.compiler.backends.base import backends
 from agentc.compiler.bundle import Bundle, read_bundle, write_bundle
 from agentc.compiler.pipeline import CheckResult, check, read
 from agentc.compiler.sanity import sanity
-from agentc.compiler.sanity import sanity
 from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity
 from agentc.lang.source import Source
 from agentc.runtime.compiled import CompiledAgent
@@ -49,7 +48,6 @@ def compile_checked(result: CheckResult, out: Path = BUILD) -> Compilation:
                     found.extend(about)
                     if any(d.severity is Severity.ERROR for d in about):
                         continue
-                    found.extend(sanity(agent))
                     artifacts, more = derive(agent)
                     found.extend(more)
                     artifacts["index.html"] = index_page(agent, source, artifacts).encode()
