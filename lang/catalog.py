@@ -261,15 +261,7 @@ _ROWS = (
         "AS0703", "finality-by-parts", _N, "`{formula}` is watched as {parts} parts: as one it takes more than {limit}",
         "each verdict is right; one that is final may be called final late",
     ),
-    Entry(
-        "AS0704", "aggregate-letter", _N, "`{atom}` is taken as free: what it can be is not derived from the past",
-        "a verdict over it is final only if it is so for any value",
-    ),
     Entry("AS0705", "hoa-damaged", _E, "line {line} of the automaton cannot be read: {reason}", "{mend}"),
-    Entry(
-        "AS0706", "alphabet-mismatch", _E, "the automata read different propositions: `{ours}` and `{theirs}`",
-        "name the same propositions in both",
-    ),
     Entry("AS0707", "reward-term", _N, "the reward machine has no payment for `{term}` yet", "{mend}"),
     Entry("AS0709", "not-monitored", _N, "`{name}` uses `{operator}`, which the {backend} backend does not do yet"),
     Entry("AS0715", "not-drawn", _N, "the automaton of `{name}` is not drawn: it takes more than {limit}"),

@@ -125,7 +125,7 @@ class _Reader:
         """The whole text."""
         self.next("header", "HOA:")
         self.next("word", "v1")
-        states, start, names = None, None, []
+        states, start, names, accepts = None, None, [], False
         while self.peek()[0] == "header":
             header = self.next("header")
             if header == "States:":
@@ -141,7 +141,7 @@ class _Reader:
                     "1", "Inf", "(", "0", ")",
                 ]:  # fmt: skip
                     self.fail("the acceptance is not `1 Inf(0)`")
-                self.at += 5
+                self.at, accepts = self.at + 5, True
             elif header == "Alias:":
                 name = self.next("alias")
                 with recursion(len(self.tokens) + len(names)):
@@ -152,6 +152,8 @@ class _Reader:
         self.next("section", "--BODY--")
         if start is None:
             self.fail("there is no start state")
+        if not accepts:
+            self.fail("there is no acceptance")
         with recursion(len(self.tokens) + len(names)):
             return self.body(states, start, names)
 
@@ -165,6 +167,7 @@ class _Reader:
                 self.fail("a label of a state is not read; label its edges")
             state = self.number(MAX_STATES)
             if state in edges:
+                self.at -= 1
                 self.fail(f"state {state} is given twice")
             edges[state] = []
             if self.peek()[0] == "string":

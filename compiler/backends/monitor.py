@@ -196,27 +196,29 @@ class MonitorBackend:
         return refused(self.name, self.does, fragment, span)
 
     def emit(self, agent: AgentIR) -> Emission:
-        """The monitors of all formulas; those outside of the fragment are reported and left out."""
+        """The monitors of all formulas; those outside of the fragment are left out with a note."""
         import json
 
         programs: list[dict[str, Any]] = []
         diagnostics: list[Diagnostic] = []
         for item in agent.formulas:
-            found = self.refusal(item)
-            if found:
-                diagnostics += found
+            operator = unmonitored(item)
+            if operator is not None:
+                diagnostics.append(report("AS0709", item.span, name=item.name, backend=self.name, operator=operator))
                 continue
-            program, notes = compile_monitor(item.name, item.formula, agent.declared, item.span)
+            program, notes = compile_monitor(item.name, item.formula, agent.signals, item.span)
             programs.append(program.to_data())
             diagnostics += notes
         text = json.dumps({"monitors": programs}, indent=1, sort_keys=True) + "\n"
         return Emission((Artifact("monitors.json", text),), tuple(diagnostics))
 
-    def refusal(self, item: FormulaIR) -> tuple[Diagnostic, ...]:
-        """What keeps one formula of an agent from being monitored."""
-        if item.each:
-            return (report("AS0701", item.span, operator="each", backend=self.name, able="no backend does it yet"),)
-        return self.accepts(fragment(normal(item.formula)), item.span)
+
+def unmonitored(item: FormulaIR) -> str | None:
+    """The operator that keeps a formula of an agent from being monitored, if there is one."""
+    if item.each:
+        return "each"
+    beyond = fragment(normal(item.formula)).beyond(STEPWISE)
+    return beyond[0] if beyond else None
 
 
 def verdict_of(code: int) -> Verdict | None:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from agentc.compiler.agent import AgentIR, MachineIR, RewardIR
 from agentc.compiler.automata.ltlf import normal, translate_typed
 from agentc.compiler.backends.base import Artifact, Emission, refused
-from agentc.compiler.backends.monitor import OUTSIDE_CODE, MonitorProgram, compile_monitor, split
+from agentc.compiler.backends.monitor import OUTSIDE_CODE, MonitorProgram, compile_monitor, split, unmonitored
 from agentc.compiler.backends.potentials import machine_values, potentials
 from agentc.compiler.logic.fragments import STEPWISE, Fragment, fragment
 from agentc.compiler.logic.ir import FUTURE, LAST, Formula, and_, formula
@@ -316,9 +316,8 @@ class _Compilation:
 
     def run(self) -> tuple[RewardMachine, tuple[Diagnostic, ...]]:
         for item in self.agent.formulas:
-            used = fragment(normal(item.formula))
-            if item.each or not used <= STEPWISE:
-                operator = "each" if item.each else used.beyond(STEPWISE)[0]
+            operator = unmonitored(item)
+            if operator is not None:
                 self.notes.append(report("AS0709", item.span, name=item.name, backend="monitor", operator=operator))
                 self.missing.append(item.name)
             else:
