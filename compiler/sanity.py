@@ -159,17 +159,17 @@ def sanity(agent: AgentIR) -> tuple[Diagnostic, ...]:
     for item in agent.formulas:
         if item.each or not fragment(normal(item.formula)) <= STEPWISE:
             continue
-        for a, value in constant_atoms([item.formula], agent.signals).items():
+        for a, value in constant_atoms([item.formula], agent.declared).items():
             if a not in said:
                 said.add(a)
                 found.append(report("AS0526" if value else "AS0525", item.span, atom=_text(a, named)))
         try:
-            dfa = automaton(item.formula, agent.signals)
+            dfa = automaton(item.formula, agent.declared)
         except AgentcError as error:
             limit = error.diagnostics[0].values.get("limit", "")
             found.append(report("AS0527", item.span, name=item.name, limit=limit))
             continue
-        about = _of_one(item, dfa, agent.signals, named)
+        about = _of_one(item, dfa, agent.declared, named)
         found += about
         if not any(d.code in ("AS0520", "AS0522") for d in about):
             able[item.name] = not_violated(dfa) if item.role == "safe" else dfa

@@ -206,7 +206,7 @@ class MonitorBackend:
             if operator is not None:
                 diagnostics.append(report("AS0709", item.span, name=item.name, backend=self.name, operator=operator))
                 continue
-            program, notes = compile_monitor(item.name, item.formula, agent.signals, item.span)
+            program, notes = compile_monitor(item.name, item.formula, agent.declared, item.span)
             programs.append(program.to_data())
             diagnostics += notes
         text = json.dumps({"monitors": programs}, indent=1, sort_keys=True) + "\n"
