@@ -85,7 +85,7 @@ def accept(
 
     Seeds are disjoint from those of training. Raises :class:`AgentcError` if the environment cannot be made.
     """
-    done = run_episodes(lambda: SpecEnv.make(compiled), actor, episodes, seed, on_episode=on_episode)
+    done = run_episodes(lambda: SpecEnv.make(compiled, shaping=False), actor, episodes, seed, on_episode=on_episode)
     return Acceptance(
         tuple((expect.source, decide(compiled.agent, expect, done, seed)) for expect in compiled.agent.expects),
         tuple(_rate(item.name, item.role, done) for item in compiled.agent.of_role("task", "behavior", "safe")),

@@ -223,10 +223,12 @@ def test_as_gymnasium_s_vector_environment() -> None:
 
 def train_with_stable_baselines(steps: int) -> tuple[int, list[bool]]:
     """PPO of Stable-Baselines3 on the office: steps taken, and whether its episodes satisfied the task."""
+    import torch
     from stable_baselines3 import PPO
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.env_util import make_vec_env
 
+    torch.set_num_threads(1)  # the networks are too small for more
     compiled = compiled_spec(SPECS / "office_coffee.agentspec")
 
     class Verdicts(BaseCallback):
@@ -247,8 +249,8 @@ def train_with_stable_baselines(steps: int) -> tuple[int, list[bool]]:
 
 
 def test_stable_baselines_trains_on_it() -> None:
-    steps, satisfied = train_with_stable_baselines(1024)
-    assert steps == 1024 and len(satisfied) >= 4
+    steps, satisfied = train_with_stable_baselines(512)
+    assert steps == 512 and len(satisfied) >= 4
 
 
 @pytest.mark.slow
