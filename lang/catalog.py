@@ -386,9 +386,6 @@ _ROWS = (
     Entry("AS0910", "environment-failed", _E, "the environment `{name}` could not be made: {reason}"),
     Entry("AS0911", "nowhere-to-run", _E, "the agent `{name}` names no environment", "add `env name(...)` to it"),
     Entry(
-        "AS0912", "worker-lost", _W, "worker {worker} died; its {count} episodes were lost and it was restarted",
-    ),
-    Entry(
         "AS0913", "observation-not-flat", _E, "an observation of `{space}` cannot be made one vector",
         "use observation mode `dict` or `none`",
     ),
