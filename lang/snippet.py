@@ -72,6 +72,10 @@ def visible(text: str) -> str:
     return "".join(char if char == "\n" else _glyph(char)[0] for char in text)
 
 
+def _on_one_line(text: str) -> str:
+    return visible(text.replace("\n", " "))
+
+
 def _glyph(char: str) -> tuple[str, int]:
     """What is shown for a character, and how many cells it takes."""
     if char == "\t":
@@ -228,7 +232,7 @@ def _line(
         bars[slot] = _role(primary)
     for slot, column, mark in closes:
         reach = "|" + "_" * (gutter - 2 * slot - 1 + column) + ("^" if mark.primary else "-")
-        reach += f" {visible(mark.label)}" if mark.label else ""
+        reach += f" {_on_one_line(mark.label)}" if mark.label else ""
         rows.append(f"{blank} {_bars(bars[:slot], paint)}{paint(reach, _role(mark.primary))}")
         bars[slot] = None
     return rows
@@ -255,7 +259,7 @@ def _strokes(strokes: list[_Stroke], paint: Paint) -> list[str]:
     row = _runs(canvas, paint)
     if labelled and labelled[0].stop == max(s.stop for s in strokes):
         beside = labelled.pop(0)
-        row += " " + paint(visible(beside.label), _role(beside.primary))
+        row += " " + paint(_on_one_line(beside.label), _role(beside.primary))
     rows = [row]
     for i, stroke in enumerate(labelled):
         if i == 0:
@@ -273,7 +277,7 @@ def _bars_at(hanging: list[_Stroke], label: _Stroke | None, paint: Paint) -> str
     if label is None:
         return _runs(canvas, paint)
     canvas += [(" ", "")] * (label.start - len(canvas))
-    return _runs(canvas, paint) + paint(visible(label.label), _role(label.primary))
+    return _runs(canvas, paint) + paint(_on_one_line(label.label), _role(label.primary))
 
 
 def _runs(canvas: list[tuple[str, str]], paint: Paint) -> str:

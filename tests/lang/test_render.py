@@ -4,6 +4,9 @@ import sys
 import unicodedata
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from agentc.lang.catalog import CATALOG
 from agentc.lang.diagnostics import Annotation, Diagnostic, Edit, Fix, Severity, report
 from agentc.lang.render import exit_code, render_json, render_sarif, render_text, summary
@@ -289,6 +292,37 @@ def test_summary_and_exit_code():
     assert summary([error, warning, error]) == "2 errors, 1 warning"
     assert exit_code([warning, note]) == 0
     assert exit_code([warning, error]) == 1
+
+
+TEXTS = st.text(st.sampled_from("ab \t\n\r#\u0301\u200d日👩\x1b\x00\ud800\u2028\u202e"), max_size=300)
+
+
+@st.composite
+def findings(draw):
+    """A finding with marks and edits anywhere, in one source or two."""
+    sources = [Source("one", draw(TEXTS) * draw(st.sampled_from([1, 1, 1, 9]))), Source("two", draw(TEXTS))]
+
+    def anywhere():
+        source = draw(st.sampled_from(sources))
+        size = len(source.text)
+        start = draw(st.integers(0, size))
+        return Span(source, start, draw(st.integers(start, size)))
+
+    notes = [Annotation(anywhere(), "x" + draw(TEXTS)) for _ in range(draw(st.integers(0, 5)))]
+    edits = tuple(Edit(anywhere(), draw(TEXTS)) for _ in range(draw(st.integers(0, 3))))
+    fix = Fix("x" + draw(TEXTS), edits) if edits else None
+    return finding(anywhere(), annotations=notes, fix=fix)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(findings(), max_size=3))
+def test_rendering_never_fails_and_obeys_no_terminal(found):
+    out = render_text(found)
+    out.encode("utf-8")
+    assert not set(out) & set("\x00\x1b\r\t\u202e\u2028\ud800")
+    assert out.count("error[AS0203]") == len(found)
+    json.loads(render_json(found))
+    check_sarif(json.loads(render_sarif(found)))
 
 
 # ---------------------------------------------------------------- JSON
