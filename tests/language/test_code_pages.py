@@ -1,6 +1,7 @@
 """Every code has a page, and every page reaches its code."""
 
 import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -27,6 +28,11 @@ def test_each_code_and_each_name_is_there_once():
 
 def test_there_are_pages_for_all_codes_and_no_others():
     assert sorted(path.stem for path in PAGES.iterdir()) == CODES
+
+
+def test_the_pages_are_in_the_wheel():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "pages/*.md" in project["tool"]["setuptools"]["package-data"]["agentc.lang"]
 
 
 def reaches(fence: Fence, code: str) -> bool:
