@@ -158,7 +158,8 @@ def test_readings(text, reading):
 
 def test_different_formulas_have_different_readings():
     same = {"G !a": {"!F a"}, "H !a": {"!O a"}, "x != 3": {"!x == 3"}, "F a": {"F[0, inf) a"},
-            "F[>= 3] a": {"F[3, inf) a"}, "F[3, 3] a": {"X[3] a"}, "(x, y) not in wall": {"!((x, y) in wall)"}}  # fmt: skip
+            "F[>= 3] a": {"F[3, inf) a"}, "F[3, 3] a": {"X[3] a"},
+            "(x, y) not in wall": {"!((x, y) in wall)"}}  # fmt: skip
     seen = {}
     for text, reading in READINGS:
         other = seen.setdefault(reading, text)
