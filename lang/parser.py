@@ -47,7 +47,13 @@ def _parse(source: Source, start: str) -> tuple[object, tuple[Diagnostic, ...]]:
         state.tokens = [token for token in state.tokens if token.kind != SEPARATOR or token.text == ";"]
     complete = recovery.run()
     value = stack.values[-1] if complete else None
-    found = [*lexed.diagnostics, *recovery.diagnostics, *builder.diagnostics]
+    found: list[Diagnostic] = []
+    seen = set()
+    for diagnostic in [*lexed.diagnostics, *recovery.diagnostics, *builder.diagnostics]:
+        place = (diagnostic.code, diagnostic.span and (diagnostic.span.start, diagnostic.span.stop))
+        if diagnostic.code == "AS0105" or place not in seen:  # items are read again behind a mend
+            found.append(diagnostic)
+        seen.add(place)
     found.sort(key=_place)
     return value, tuple(found[: MAX_REPORTS + 1])
 

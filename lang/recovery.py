@@ -25,6 +25,9 @@ CALM = 3
 
 MAX_REPORTS = 100
 
+REREAD = 200
+"""Items up to so many tokens are read again at an error."""
+
 _DECLARES = frozenset(
     "prop region pattern const param task safe behavior assume cost phase tool machine signal state input output "
     "disturbance environment system agent role mode command controller prompt".split()
@@ -89,6 +92,7 @@ class Recovery:
         self.mends += 1
         if self.mends > 20 * MAX_REPORTS or len(self.diagnostics) >= MAX_REPORTS:
             return self._stop(token)
+        self._before(i)
         following = self._missing_brace(i, token)
         if following is not None:
             return following
@@ -106,6 +110,15 @@ class Recovery:
             self.calm_until = mend.start + len(mend.tokens) + CALM - 1
             return begin
         return self._give_up(i, None if quiet else self.mender.unexpected(token))
+
+    def _before(self, i: int) -> None:
+        """Undo what was reduced in vain for the token at ``i``: less is expected behind those reductions."""
+        frame = self.state.frames[-1]
+        if i - frame.item > REREAD:
+            return
+        self.stack.truncate(frame.height)
+        for token in self.state.tokens[frame.item : i]:
+            self.stack.feed(token)
 
     def _stop(self, token: Token) -> int:
         self.diagnostics.append(report("AS0133", self.state.at(token), limit=MAX_REPORTS))

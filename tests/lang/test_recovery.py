@@ -298,3 +298,13 @@ def test_no_report_speaks_of_the_grammar():
         for diagnostic in parse(Source("f", text)).diagnostics:
             said = diagnostic.message + (diagnostic.help or "")
             assert not [word for word in words if word in said], said
+
+
+def test_reading_an_item_again_repeats_no_report():
+    assert inside("task t = F[3] a & (alwys b)") == ["17:2:11", "27:2:20"]
+
+
+def test_what_is_expected_is_not_forgotten():
+    """The parser reduces before it notices an error; the report still lists what could have come."""
+    (found,) = parse(Source("f", "agent A { reward {\n careful -1.0\n b : 2 } }")).diagnostics
+    assert found.message == "unexpected end of the line; expected an operator or `:`"
