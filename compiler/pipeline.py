@@ -9,10 +9,10 @@
     lower     CheckedSpec -> AgentIR, all sugar gone            (compiler.lower)
     bound     rewards that could be infinite                    (compiler.boundedness)
     examples  run against the reference semantics               (compiler.examples)
+    sanity    satisfiable, not valid, violable, not vacuous     (compiler.sanity)
 
 :func:`check` does all of this in plain Python. What is heavier hooks in behind it, each a function of the agents
-that come out of it: the sanity of formulas on their automata (``compiler.sanity``), the artifacts of the backends
-(``compiler.backends``), and the bundle (``compiler.bundle``).
+that come out of it: the artifacts of the backends (``compiler.backends``) and the bundle (``compiler.bundle``).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from agentc.compiler.examples import failures, run_examples
 from agentc.compiler.free_names import free_names
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.lower import Lowering, lower
+from agentc.compiler.sanity import sanity
 from agentc.lang import ast
 from agentc.lang.checked import CheckedSpec
 from agentc.lang.checker import check_module, ordered
@@ -105,6 +106,7 @@ def check(
                 here.extend(unclipped_rewards(agent))
                 if examples:
                     here.extend(failures(run_examples(agent)))
+                here.extend(d for d in sanity(agent) if not _said(d, here))
             if not _failed(here):
                 agents.extend(lowered)
         here.extend(_agents_elsewhere(spec, specs))
@@ -164,6 +166,14 @@ def unclipped_rewards(agent: AgentIR) -> list[Diagnostic]:
         if term.kind == "robustness" and term.clip is None and term.formula is not None
         and can_be_infinite(term.formula, kinds)
     ]  # fmt: skip
+
+
+def _said(finding: Diagnostic, already: Iterable[Diagnostic]) -> bool:
+    """Whether an atom that is constant by its types was reported as a comparison of constants before."""
+    if finding.code not in ("AS0525", "AS0526") or finding.span is None:
+        return False
+    inside = [d.span for d in already if d.code == "AS0322" and d.span is not None]
+    return any(finding.span.start <= s.start and s.stop <= finding.span.stop for s in inside)
 
 
 def _failed(found: Iterable[Diagnostic]) -> bool:

@@ -11,7 +11,6 @@ from agentc.compiler.agent import AgentIR
 from agentc.compiler.backends.base import backends
 from agentc.compiler.bundle import Bundle, read_bundle, write_bundle
 from agentc.compiler.pipeline import CheckResult, check, read
-from agentc.compiler.sanity import sanity
 from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity
 from agentc.lang.source import Source
 from agentc.runtime.compiled import CompiledAgent
@@ -44,10 +43,6 @@ def compile_checked(result: CheckResult, out: Path = BUILD) -> Compilation:
             names = {agent.name for agent in spec.agents}
             for agent in result.agents:
                 if agent.name in names:
-                    about = sanity(agent)
-                    found.extend(about)
-                    if any(d.severity is Severity.ERROR for d in about):
-                        continue
                     artifacts, more = derive(agent)
                     found.extend(more)
                     artifacts["index.html"] = index_page(agent, source, artifacts).encode()
