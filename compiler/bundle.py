@@ -14,20 +14,24 @@ Reading checks every digest; whatever is wrong is a diagnostic with the place.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import math
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from agentc.compiler.agent import AgentIR
-from agentc.compiler.codec import decode_agent, document_model, encode_agent
+from agentc.compiler.codec import STRICT, decode_agent, document_model, encode_agent
+from agentc.compiler.wellformed import MalformedError
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.lang.source import Source
 
@@ -41,7 +45,7 @@ IR = "ir.json"
 class DigestModel(BaseModel):
     """A file of the bundle, or a source, with the SHA-256 of its bytes in hexadecimal."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     path: str
     sha256: str
 
@@ -49,7 +53,7 @@ class DigestModel(BaseModel):
 class MissingModel(BaseModel):
     """A construct of the spec whose backend is not built yet."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     what: str
     name: str
     backend: str
@@ -58,7 +62,7 @@ class MissingModel(BaseModel):
 class ManifestModel(BaseModel):
     """``manifest.json``."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     schema_version: int
     agentc: str
     agent: str
@@ -80,14 +84,14 @@ class Bundle:
         """An artifact as text. Raises :class:`AgentcError` (AS0804) if there is none of that name."""
         if name not in self.artifacts:
             raise AgentcError([report("AS0804", None, bundle=str(self.path), artifact=name)])
-        return self.artifacts[name].decode()
+        try:
+            return self.artifacts[name].decode()
+        except UnicodeDecodeError as error:
+            raise _unlike(self.path / name, "its bytes", "it is not UTF-8 text") from error
 
     def data(self, name: str) -> Any:
         """A JSON artifact. Raises :class:`AgentcError` if there is none of that name or it is not JSON."""
-        try:
-            return json.loads(self.text(name))
-        except ValueError as error:
-            raise AgentcError([report("AS0802", None, file=str(self.path / name), reason=str(error))]) from error
+        return _json(self.path / name, self.text(name).encode())
 
 
 def canonical_json(data: Any) -> bytes:
@@ -148,20 +152,40 @@ def write_bundle(
     return place
 
 
+ATTEMPTS = 1000
+"""How often a move is tried again because another process has put its own bundle there."""
+
+
 def _replace(work: Path, place: Path) -> None:
-    """Move ``work`` to ``place``; a directory cannot be replaced in one step, so the old one steps aside."""
-    if not place.exists():
-        work.rename(place)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent)) / "old"
-    place.rename(aside)
+    """Move ``work`` to ``place``; a directory cannot be replaced in one step, so the old one steps aside.
+
+    Several processes may do this at once: then one of their bundles stands there in the end, whole.
+    """
+    if place.exists() and not place.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "a file of that name is there", str(place))
+    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
-        work.rename(place)
-    except OSError:
-        aside.rename(place)
-        raise
+        for attempt in range(ATTEMPTS):
+            try:
+                work.rename(place)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt + 1 == ATTEMPTS:
+                    raise
+            old = aside / str(attempt)
+            try:
+                place.rename(old)
+            except FileNotFoundError:
+                continue  # another process has moved it
+            try:
+                work.rename(place)
+                return
+            except OSError:
+                if not place.exists():
+                    old.rename(place)
+                    raise
     finally:
-        shutil.rmtree(aside.parent, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -176,8 +200,8 @@ def read_bundle(path: Path) -> Bundle:
         return AgentcError([report(code, None, bundle=str(path), **values)])
 
     try:
-        raw = (path / MANIFEST).read_bytes()
-    except OSError as error:
+        raw = _content(path, MANIFEST)
+    except (OSError, ValueError) as error:
         raise fail("AS0801") from error
     data = _json(path / MANIFEST, raw)
     version = data.get("schema_version") if isinstance(data, dict) else None
@@ -189,41 +213,80 @@ def read_bundle(path: Path) -> Bundle:
         raise _invalid(path / MANIFEST, error) from error
     artifacts: dict[str, bytes] = {}
     for entry in manifest.artifacts:
-        if Path(entry.path).is_absolute() or ".." in Path(entry.path).parts or "\0" in entry.path:
-            raise fail("AS0806", artifact=entry.path)
         try:
-            if not (path / entry.path).resolve().is_relative_to(path.resolve()):
+            if not _inside(path, entry.path):
                 raise fail("AS0806", artifact=entry.path)
-            content = (path / entry.path).read_bytes()
-        except OSError as error:
+            content = _content(path, entry.path)
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             raise fail("AS0804", artifact=entry.path) from error
         if digest(content) != entry.sha256:
             raise fail("AS0805", artifact=entry.path, found=digest(content), expected=entry.sha256)
         artifacts[entry.path] = content
+    for source in manifest.sources:
+        if source.path not in artifacts or digest(artifacts[source.path]) != source.sha256:
+            raise fail("AS0804", artifact=source.path)
     if IR not in artifacts:
         raise fail("AS0804", artifact=IR)
     try:
         agent = decode_agent(_json(path / IR, artifacts[IR]))
     except ValidationError as error:
         raise _invalid(path / IR, error) from error
-    except ValueError as error:
-        raise AgentcError([report("AS0807", None, file=str(path / IR), place="nodes", reason=str(error))]) from error
+    except MalformedError as error:
+        raise _unlike(path / IR, error.place, error.reason) from error
+    except (ValueError, OverflowError) as error:
+        raise _unlike(path / IR, "nodes", str(error)) from error
+    except RecursionError as error:
+        raise _unlike(path / IR, "agent", "it nests too deeply") from error
+    if agent.name != manifest.agent:
+        raise _unlike(path / MANIFEST, "agent", f"{manifest.agent!r} is not {agent.name!r}")
     return Bundle(path, manifest, agent, artifacts)
+
+
+def _inside(path: Path, name: str) -> bool:
+    """Whether a name leads to a place inside the bundle, links followed."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return False
+    try:
+        return (path / name).resolve().is_relative_to(path.resolve())
+    except RuntimeError:  # links in a circle
+        return False
+
+
+def _content(path: Path, name: str) -> bytes:
+    """The bytes of a file; anything but a plain file, which could block or never end, counts as missing."""
+    if not (path / name).is_file():
+        raise FileNotFoundError(errno.ENOENT, "no such file", str(path / name))
+    return (path / name).read_bytes()
 
 
 def _json(file: Path, raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        return json.loads(raw, parse_constant=_no_constant, parse_float=_double)
     except (ValueError, RecursionError) as error:
         reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error)
         raise AgentcError([report("AS0802", None, file=str(file), reason=reason)]) from error
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"`{text}` is no number of JSON")
+
+
+def _double(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"the number {text:.20} is too large")
+    return value
+
+
+def _unlike(file: Path, place: str, reason: str) -> AgentcError:
+    return AgentcError([report("AS0807", None, file=str(file), place=place, reason=reason)])
 
 
 def _invalid(file: Path, error: ValidationError) -> AgentcError:
     """The first finding of a validation, with its place inside the file."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"]) or "the top"
-    return AgentcError([report("AS0807", None, file=str(file), place=place, reason=first["msg"])])
+    return _unlike(file, place, first["msg"])
 
 
 def bundle_schema() -> dict[str, Any]:
@@ -234,3 +297,12 @@ def bundle_schema() -> dict[str, Any]:
         "description": f"Schema version {SCHEMA_VERSION}: `{MANIFEST}` and `{IR}` of a compiled agent.",
         "files": {MANIFEST: ManifestModel.model_json_schema(), IR: document_model().model_json_schema()},
     }
+
+
+def main() -> None:
+    """Print the published schema: ``python -m agentc.compiler.bundle > docs/reference/bundle.schema.json``."""
+    sys.stdout.buffer.write(canonical_json(bundle_schema()))
+
+
+if __name__ == "__main__":
+    main()

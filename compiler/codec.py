@@ -9,6 +9,7 @@ agent means, not where it was written.
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -20,13 +21,17 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 from agentc.compiler import agent as agent_module
 from agentc.compiler.agent import AgentIR, Literalish
 from agentc.compiler.logic.ir import Formula, Node, Term, Value, from_data, to_data
+from agentc.compiler.wellformed import check_agent
 from agentc.lang.source import Span
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+"""Of all models here: no key that is unknown, no value of another type than the one stated, every number finite."""
 
 
 class NodeModel(BaseModel):
     """One node of the table: its operator, the indices of its arguments (all smaller than its own), its payload."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STRICT
     op: str
     kind: typing.Literal["formula", "term"]
     args: list[int] = []
@@ -79,7 +84,7 @@ def model_of(cls: type) -> type[BaseModel]:
         fields[name] = (_model_type(_hints(cls)[field.name]), Field(alias=field.name) if shadows else ...)
     model: type[BaseModel] = create_model(
         cls.__name__,
-        __config__=ConfigDict(extra="forbid", title=cls.__name__),
+        __config__=ConfigDict(**STRICT, title=cls.__name__),
         __doc__=cls.__doc__,
         **fields,
     )
@@ -91,7 +96,7 @@ def document_model() -> type[BaseModel]:
     """The model of ``ir.json``: the table of nodes and the agent that refers to it."""
     return create_model(
         "AgentDocument",
-        __config__=ConfigDict(extra="forbid"),
+        __config__=STRICT,
         __doc__="The typed meaning of one agent.",
         nodes=(list[NodeModel], ...),
         agent=(model_of(AgentIR), ...),
@@ -123,7 +128,8 @@ def encode_agent(agent: AgentIR) -> dict[str, Any]:
         if isinstance(value, Node):
             return index[value]
         if dataclasses.is_dataclass(value):
-            return {f.name: encode(getattr(value, f.name)) for f in _fields(type(value))}
+            hints = _hints(type(value))
+            return {f.name: encode(_as_stated(getattr(value, f.name), hints[f.name])) for f in _fields(type(value))}
         if isinstance(value, tuple | list):
             return [encode(item) for item in value]
         if isinstance(value, Mapping):
@@ -136,9 +142,11 @@ def encode_agent(agent: AgentIR) -> dict[str, Any]:
 def decode_agent(data: Any) -> AgentIR:
     """The inverse of :func:`encode_agent`.
 
-    Raises ``pydantic.ValidationError`` or ``ValueError`` if the data does not describe an agent.
+    Raises ``pydantic.ValidationError`` or ``ValueError`` (:class:`~agentc.compiler.wellformed.MalformedError` with
+    the place) if the data does not describe an agent that a spec could denote.
     """
-    document_model().model_validate(data)
+    # as JSON, where an array is a tuple and yet `1.0` is no whole number and `1` no Boolean
+    document_model().model_validate_json(json.dumps(data, allow_nan=False))
     count = len(data["nodes"])
     nodes = from_data({"nodes": data["nodes"], "roots": list(range(count))})
 
@@ -173,7 +181,16 @@ def decode_agent(data: Any) -> AgentIR:
 
     agent = decode(data["agent"], AgentIR)
     assert isinstance(agent, AgentIR)
+    check_agent(agent)
     return agent
+
+
+def _as_stated(value: Any, hint: Any) -> Any:
+    """A whole number in a field of real ones is one of them: the agent that is read back has the same bytes."""
+    kinds = {hint, *typing.get_args(hint)}
+    if float in kinds and int not in kinds and type(value) is int:
+        return float(value)
+    return value
 
 
 def _frozen(value: Any) -> Any:

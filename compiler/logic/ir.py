@@ -11,7 +11,7 @@ to all of them, so that the reduction itself can be tested against it; backends 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from weakref import WeakValueDictionary
 
 Interval = tuple[int, int | None]
@@ -290,8 +290,15 @@ def _quoted(value: str) -> str:
     return write_string(value)
 
 
+SHOWN = 100_000
+"""The most characters of a text; what shares its parts can be small as a DAG and yet too large to write out."""
+
+
 def show(root: Node) -> str:
-    """The node in the language's own syntax, fully parenthesised where operators mix; deterministic."""
+    """The node in the language's own syntax, fully parenthesised where operators mix; deterministic.
+
+    A part whose text would be longer than ``SHOWN`` is written ``...``.
+    """
     text: dict[Node, str] = {}
 
     def as_text(node: Node) -> str:
@@ -344,6 +351,8 @@ def show(root: Node) -> str:
             text[node] = f"sum{show_interval(op, node.interval)}({text[args[0]]} when {text[args[1]]})"
         else:
             text[node] = f"{op}{show_interval(op, node.interval)}({', '.join(text[a] for a in args)})"
+        if len(text[node]) > SHOWN:
+            text[node] = "..."
     return text[root]
 
 
@@ -379,22 +388,34 @@ def to_data(*roots: Node) -> dict[str, object]:
     return {"nodes": nodes, "roots": [index[r] for r in roots]}
 
 
-def from_data(data: dict[str, object]) -> tuple[Node, ...]:
-    """The inverse of :func:`to_data`. Raises ``ValueError`` if the data is not of that form."""
+def from_data(data: Mapping[str, object]) -> tuple[Node, ...]:
+    """The inverse of :func:`to_data`.
+
+    Raises ``ValueError`` if the data is not of that form, or if an operator gets arguments that it does not take
+    (:mod:`agentc.compiler.logic.sorts`).
+    """
+    from agentc.compiler.logic.sorts import check_sorts  # which is about the nodes of this module
+
     made: list[Node] = []
     try:
         for row in data["nodes"]:  # type: ignore[attr-defined]
             indices = row.get("args", [])
-            if any(not 0 <= i < len(made) for i in indices):
-                raise ValueError("an argument refers to a later node")
+            if any(type(i) is not int or not 0 <= i < len(made) for i in indices):
+                raise ValueError(f"an argument of {row['op']!r} is no node before it")
             args = tuple(made[i] for i in indices)
-            interval = tuple(row["interval"]) if "interval" in row else None
+            interval = None if row.get("interval") is None else tuple(row["interval"])
             if row["kind"] == "formula":
-                if any(isinstance(a, Formula) == (row["op"] == "atom") for a in args):
-                    raise ValueError(f"an argument of {row['op']!r} is of the wrong kind")
+                if row.get("value") is not None:
+                    raise ValueError(f"the formula {row['op']!r} has a value")
                 made.append(formula(row["op"], args, interval))
-            else:
+            elif row["kind"] == "term":
                 made.append(term(row["op"], args, _as_tuples(row.get("value")), interval))
-        return tuple(made[i] for i in data["roots"])  # type: ignore[attr-defined]
+            else:
+                raise ValueError(f"a node is a formula or a term, not {row['kind']!r}")
+        check_sorts(made)
+        roots = data["roots"]
+        if any(type(i) is not int or i < 0 for i in roots):  # type: ignore[attr-defined]
+            raise ValueError("a root is no index")
+        return tuple(made[i] for i in roots)  # type: ignore[attr-defined]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"not a formula: {error}") from error
