@@ -128,8 +128,8 @@ def encode_agent(agent: AgentIR) -> dict[str, Any]:
         if isinstance(value, Node):
             return index[value]
         if dataclasses.is_dataclass(value):
-            hints = _hints(type(value))
-            return {f.name: encode(_as_stated(getattr(value, f.name), hints[f.name])) for f in _fields(type(value))}
+            cls: type = type(value)
+            return {f.name: encode(_as_stated(getattr(value, f.name), _hints(cls)[f.name])) for f in _fields(cls)}
         if isinstance(value, tuple | list):
             return [encode(item) for item in value]
         if isinstance(value, Mapping):

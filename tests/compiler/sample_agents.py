@@ -28,6 +28,7 @@ from agentc.compiler.training_config import PPO
 
 SHIPPED = sorted(Path(next(iter(agentc.specs.__path__))).glob("*.agentspec"))
 RICH = Path(__file__).with_name("rich.agentspec")
+ROLES = ("task", "safe", "behavior", "assume")
 
 
 @cache
@@ -49,7 +50,7 @@ def random_agent(seed: int) -> AgentIR:
         return make_formula(source, choose.choice(PROFILES))
 
     formulas = tuple(
-        FormulaIR(f"f{i}", choose.choice(("task", "safe", "behavior", "assume")), formula(), f"source {i} \u00e9\u2192\n", "reading")
+        FormulaIR(f"f{i}", choose.choice(ROLES), formula(), f"source {i} \u00e9\u2192\n", "reading")
         for i in range(choose.randrange(4))
     )
     names = [f.name for f in formulas]
@@ -59,7 +60,7 @@ def random_agent(seed: int) -> AgentIR:
     states = ("u0", "u1", "end")
     machine = MachineIR(
         tuple(
-            MachineStateIR(s, s == "end", tuple(MachineEdgeIR(formula(), choose.choice(states), choose.uniform(-1, 1)) for _ in range(2)))
+            MachineStateIR(s, s == "end", (MachineEdgeIR(formula(), choose.choice(states), choose.uniform(-1, 1)),) * 2)
             for s in states
         ),
         choose.choice((None, "m")),
@@ -70,12 +71,11 @@ def random_agent(seed: int) -> AgentIR:
         f, trace = formulas[0].formula, make_trace(source, choose.randrange(1, 4))
         examples = (ExampleIR("t \u2028", names[0], choose.random() < 0.5, f, tuple(dict(v) for v in trace)),)
     split = choose.choice((None, 7))
+    arguments = {"a": (1, (2.5, "x")), "b": {"c": True, "d": None}}
     return AgentIR(
         name=choose.choice(("A", "Zo\u00eb", "agent_1")),
         doc=choose.choice((None, "", "two\nlines \"quoted\" \\ \t")),
-        environment=None
-        if split is None
-        else EnvironmentIR("e", "engine", {"a": (1, (2.5, "x")), "b": {"c": True, "d": None}}, SIGNALS[:split], 0.1, 40),
+        environment=None if split is None else EnvironmentIR("e", "engine", arguments, SIGNALS[:split], 0.1, 40),
         signals=SIGNALS[split or 0 :],
         propositions=(PropositionIR("p0", formula(), "p0"),),
         formulas=formulas,

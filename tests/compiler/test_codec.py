@@ -119,7 +119,9 @@ def test_tables_of_nodes_that_are_none(nodes):
         from_data({"nodes": nodes, "roots": []})
 
 
-@pytest.mark.parametrize("data", [{}, {"nodes": 3, "roots": []}, {"nodes": [], "roots": [0]}, {"nodes": [P], "roots": [-1]}])
+@pytest.mark.parametrize(
+    "data", [{}, {"nodes": 3, "roots": []}, {"nodes": [], "roots": [0]}, {"nodes": [P], "roots": [-1]}]
+)
 def test_tables_of_the_wrong_shape(data):
     with pytest.raises(ValueError):
         from_data(data)

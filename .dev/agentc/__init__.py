@@ -1,0 +1,1 @@
+../../runtime/agentc/__init__.py
