@@ -152,9 +152,9 @@ class Expansion:
         """The value of a ``const`` or ``param``, with the type it was declared with."""
         context, node = self.context, symbol.node
         if not isinstance(node, ast.Constant):
-            value = symbol.value
-            if isinstance(value, bool | int | float | str | tuple) and symbol.type is not None:
-                return context.make("const", (), symbol.type, span, value)
+            known = symbol.value
+            if isinstance(known, bool | int | float | str | tuple) and symbol.type is not None:
+                return context.make("const", (), symbol.type, span, known)
             return context.error(span)
         key = (id(symbol),)
         found = self._done.get(key)
@@ -169,12 +169,12 @@ class Expansion:
             scope = symbol.scope or Scope()
             given = context.overrides.get(symbol.name) if node.is_param else None
             of = context.type(node.type, scope, False) if node.type is not None else None
-            typed = context.term(given if given is not None else node.value, scope, of)
+            value = given if given is not None else node.value
+            typed = context.term(value, scope, of)
             if typed.type.is_formula and typed.op in ("true", "false"):
                 typed = replace(typed, op="const", value=typed.op == "true")
             if typed.type.kind != "error" and not typed.is_constant:
-                value_span = node.value.span
-                typed = context.failed("AS0308", value_span, name=" ".join(value_span.text.split()))
+                typed = context.failed("AS0308", value.span, name=" ".join(value.span.text.split()))
         finally:
             context.depth -= 1
             del self._active[id(symbol)]
