@@ -361,3 +361,49 @@ def test_what_is_not_built_yet_is_refused() -> None:
     with pytest.raises(AgentcError) as error:
         SpecEnv(Scripted([[{"x": 1.0}]]), compiled, signals=read)
     assert codes(error) == ["AS0714"]
+
+
+def shortest_delivery() -> list[int]:
+    """Actions of a shortest way in the office from the start to a coffee and on to the office, around the plants."""
+    from collections import deque
+
+    from agentc.runtime.envs.office_world import PLACES, START, WIDTH, transitions
+
+    table = transitions()
+    start = (START[0] + WIDTH * START[1], 0)
+    queue, came = deque([start]), {start: (start, -1)}
+    while queue:
+        state = queue.popleft()
+        if state[1] == 2:
+            break
+        for action, cell in enumerate(table[state[0]].tolist()):
+            tile = PLACES.get((cell % WIDTH, cell // WIDTH), "")
+            following = (cell, state[1] + (tile == ("coffee", "office", "")[state[1]]))
+            if tile != "plant" and following not in came:
+                came[following] = (state, action)
+                queue.append(following)
+    actions = []
+    while state != start:
+        state, action = came[state]
+        actions.append(action)
+    return actions[::-1]
+
+
+def test_the_office_is_served_by_a_script(tmp_path: Path) -> None:
+    text = (SPECS / "office_coffee.agentspec").read_text()
+    assert "random_start = true" in text
+    spec = tmp_path / "from_the_door.agentspec"
+    spec.write_text(text.replace("random_start = true", "random_start = false"))
+    env = SpecEnv.make(compiled_spec(spec), shaping=False)
+    env.reset(seed=0)
+    actions = shortest_delivery()
+    assert len(actions) == 15  # the optimal length that was published
+    for action in actions[:-1]:
+        _, _, terminated, truncated, info = env.step(action)
+        assert not terminated and not truncated
+    assert info["agentc"]["verdicts"] == {"deliver": "presumably false", "tidy": "presumably true"}
+    _, _, terminated, _, info = env.step(actions[-1])
+    said = info["agentc"]
+    assert terminated and said["verdicts"]["deliver"] == "true" and said["violated"] == {"tidy": False}
+    assert said["reward"]["deliver"] == 1.0
+    assert said["episode"]["return"] == pytest.approx(1.0 - 15 * 0.001)
