@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from agentc.compiler.agent import AgentIR, FormulaIR, SignalIR
 from agentc.compiler.logic import ir
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.logic.semantics import evaluate, robustness
 from agentc.compiler.logic.trace import Trace
+from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.pipeline import compile_formula
 from agentc.lang.diagnostics import AgentcError
 from conformance.registry import Case, Implementation, Load, RefusedError, backend, everything
+from conformance.shrink import replace
 
 NAIVE = "conformance.naive"
 REWRITE = "agentc.compiler.logic.rewrite"
@@ -378,30 +382,79 @@ def _course(program: Any, trace: Trace) -> list[int]:
     return codes
 
 
+@contextlib.contextmanager
+def _set(module: Any, **values: Any) -> Iterator[None]:
+    """A module with other limits for a while."""
+    before = {name: getattr(module, name) for name in values}
+    for name, value in values.items():
+        setattr(module, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(module, name, value)
+
+
+def _tabulated(load: Load, case: Case) -> None:
+    """Raises ``RefusedError`` if the formula's automaton is large: monitors have budgets of their own, in seconds."""
+    _translated(load(LTLF).translate_typed, case.formula, case.signals.values())
+
+
 @backend("monitor table, verdicts", "online", MONITOR, CLASSES, least=0.3, every=3)
 def _monitor(load: Load) -> Implementation:
-    monitor, ltlf = load(MONITOR), load(LTLF)
+    monitor = load(MONITOR)
 
     def run(case: Case) -> Sequence[Any]:
-        dfa = _translated(ltlf.translate_typed, case.formula, case.signals.values())
-        program = monitor.MonitorProgram("f", (monitor.tabulate(dfa),))
+        _tabulated(load, case)
+        program, notes = monitor.compile_monitor("f", case.formula, case.signals.values())
         again = monitor.MonitorProgram.from_data(json.loads(json.dumps(program.to_data())))
         if again != program:
             raise ValueError("the data does not read back")
+        if notes or not program.exact or len(program.parts) != 1 or program.parts[0].table is None:
+            raise ValueError("a small automaton has one exact table")
         return [[monitor.verdict_of(code) for code in _course(program, trace)] for trace in case.traces]
 
     return Implementation(everything, run)
 
 
-@backend("monitor in parts", "prefixes", MONITOR, CLASSES, every=3)
-def _parts(load: Load) -> Implementation:
-    """The parts of a formula, each with its own table, as where the automaton of the whole is too large."""
-    monitor, ltlf = load(MONITOR), load(LTLF)
+@backend("monitor of diagrams, verdicts", "online", MONITOR, CLASSES, least=0.3, every=3)
+def _diagrams(load: Load) -> Implementation:
+    """The monitor where a table of letter classes would be too large."""
+    monitor, classes = load(MONITOR), load(CLASSES)
 
     def run(case: Case) -> Sequence[Any]:
-        join, parts = monitor.split(case.formula)
-        tables = [monitor.tabulate(_translated(ltlf.translate_typed, g, case.signals.values())) for g in parts]
-        program = monitor.MonitorProgram("f", tuple(tables), join, exact=len(parts) == 1)
+        _tabulated(load, case)
+        with _set(classes, MAX_CELLS=0):
+            program, _ = monitor.compile_monitor("f", case.formula, case.signals.values())
+        if program.parts[0].table is not None:
+            raise ValueError("a table that is too large was made")
+        again = monitor.MonitorProgram.from_data(json.loads(json.dumps(program.to_data())))
+        return [[monitor.verdict_of(code) for code in _course(again, trace)] for trace in case.traces]
+
+    return Implementation(everything, run)
+
+
+@backend("monitor in parts", "prefixes", MONITOR, CLASSES, least=0.8, every=3)
+def _parts(load: Load) -> Implementation:
+    """The parts of a formula, each with its own table, as they are emitted where that of the whole is too large."""
+    monitor = load(MONITOR)
+
+    def run(case: Case) -> Sequence[Any]:
+        _tabulated(load, case)
+        agent = AgentIR("A", None, None, tuple(case.signals.values()), (), (FormulaIR("f", "task", case.formula, ""),),
+                        None, None)  # fmt: skip
+        _, parts = monitor.split(case.formula)
+        with _set(monitor, WHOLE_STATES=0):
+            emitted = monitor.MonitorBackend().emit(agent)
+        codes = [d.code for d in emitted.diagnostics]
+        if "AS0701" in codes:
+            raise RefusedError
+        if codes != ["AS0703"] * (len(parts) > 1):
+            raise ValueError(f"{len(parts)} parts, and it says {codes}")
+        (data,) = json.loads(emitted.artifacts[0].text)["monitors"]
+        program = monitor.MonitorProgram.from_data(data)
+        if program.exact != (len(parts) == 1) or len(program.parts) != len(parts):
+            raise ValueError("what is in parts is not exact, and what is whole is")
         found = []
         for trace in case.traces:
             course = [monitor.verdict_of(code) for code in _course(program, trace)]
@@ -411,37 +464,70 @@ def _parts(load: Load) -> Implementation:
             found.append([v.holds for v in course])
         return found
 
-    return Implementation(everything, run)
+    return Implementation(lambda case: not _aggregates(case.formula), run)
 
 
-@backend("judging a task", "boolean", JUDGEMENT)
+@backend("judging a task", "boolean", JUDGEMENT, every=7)
 def _task(load: Load) -> Implementation:
-    return _judged(load(JUDGEMENT), "task")
+    judgement = load(JUDGEMENT)
 
-
-@backend("judging a safe", "safe", JUDGEMENT, least=0.3)
-def _safe(load: Load) -> Implementation:
-    return _judged(load(JUDGEMENT), "safe")
-
-
-def _judged(judgement: Any, role: str) -> Implementation:
     def run(case: Case) -> Sequence[Any]:
-        # a large automaton would take its time: what is judged is small
-        _translated(importlib.import_module(LTLF).translate_typed, case.formula, case.signals.values())
-        return [judgement.judge(case.formula, t, role, case.signals.values()).holds for t in case.traces]
+        signals = case.signals.values()
+        _tabulated(importlib.import_module, case)
+        return [judgement.judge(case.formula, trace, "task", signals).holds for trace in case.traces]
 
     return Implementation(everything, run)
+
+
+@backend("judging a safe", "safe", JUDGEMENT, least=0.3, every=3)
+def _safe(load: Load) -> Implementation:
+    judgement = load(JUDGEMENT)
+
+    def run(case: Case) -> Sequence[Any]:
+        found = [judgement.judge(case.formula, t, "safe", case.signals.values()) for t in case.traces]
+        return [(j.holds, j.decided) for j in found]
+
+    return Implementation(everything, run)
+
+
+@backend("judging each value", "same", JUDGEMENT, least=0.03, every=3)
+def _each(load: Load) -> Implementation:
+    """A formula for each value of a parameter is the conjunction over those that occur."""
+    judgement = load(JUDGEMENT)
+    parameter = SignalIR("id", "int", lo=0, hi=3)
+
+    def bound(node: ir.Node) -> bool:
+        return node.op == "compare" and node.args[0] is ir.signal("n") and node.args[1].op == "const"
+
+    def run(case: Case) -> Sequence[Any]:
+        f: Any = case.formula
+        node = next(n for n in ir.postorder(f) if bound(n))
+        _tabulated(importlib.import_module, case)
+
+        def of(other: ir.Term) -> Any:
+            return replace(f, node, ir.term("compare", (ir.signal("n"), other), node.value))
+
+        for trace in case.traces:
+            values = {step["n"] for step in trace}
+            expected = all(evaluate(of(ir.const(v)), trace) for v in values)
+            each = of(ir.signal("id"))
+            if judgement.judge(each, trace, "task", (*case.signals.values(), parameter), ("id",)).holds != expected:
+                raise ValueError(f"for each of {values} it is {expected}")
+        return [f for _ in case.traces]
+
+    return Implementation(lambda case: any(map(bound, ir.postorder(case.formula))), run)
 
 
 # ---------------------------------------------------------------- monitors that step many environments
 
 
 def _programs(load: Load, case: Case) -> list[Any]:
-    """The monitor of the formula, one of another formula over other atoms, and that of the formula's parts."""
+    """The monitor of the formula, one of another formula over some of its atoms, and that of the formula's parts."""
     monitor, ltlf = load(MONITOR), load(LTLF)
     signals = case.signals.values()
     join, parts = monitor.split(case.formula)
-    other = ir.formula("U", (ir.prop("r"), ir.prop("q")))
+    atoms = ir.atoms(case.formula) or (ir.TRUE,)
+    other = ir.formula("U", (atoms[-1], atoms[0]))
 
     def tables(*formulas: Formula) -> tuple[Any, ...]:
         return tuple(monitor.tabulate(_translated(ltlf.translate_typed, g, signals)) for g in formulas)
@@ -458,7 +544,8 @@ def _step_all(load: Load, case: Case, envs: int = 4) -> list[list[int]]:
     labelling, stepping = load(LABELLING), load(STEPPING)
     programs = _programs(load, case)
     monitor = stepping.Monitor(programs, envs, case.signals.values())
-    names = list(dict.fromkeys((*ir.signals(case.formula), "q", "r")))
+    names = list(dict.fromkeys(n for p in programs for part in p.parts for a in part.atoms for n in ir.signals(a)))
+    names = names or ["p"]  # a batch has some signal
     queue = list(enumerate(case.traces))
     running: list[tuple[int, Trace, int] | None] = [None] * envs
     found: list[list[int]] = [[] for _ in case.traces]
@@ -483,15 +570,19 @@ def _step_all(load: Load, case: Case, envs: int = 4) -> list[list[int]]:
             assert r is not None
             i, trace, t = r
             _, whole, parts = (int(c) for c in codes[:, e])
-            verdicts = load(MONITOR).verdict_of
-            if verdicts(parts).holds != verdicts(whole).holds:
-                raise ValueError(f"the parts say {parts} and the whole {whole}")
+            verdict, of_parts = Verdict(whole), Verdict(parts)
+            if of_parts.holds != verdict.holds or (of_parts.final and not verdict.final):
+                raise ValueError(f"the parts say {of_parts} and the whole {verdict}")
+            if monitor.verdicts(e)["whole"] is not verdict or monitor.codes[1, e] != whole:
+                raise ValueError("the verdicts are others when asked for")
+            if (monitor.holds[1, e], monitor.final[1, e]) != (verdict.holds, verdict.final):
+                raise ValueError(f"holds or final is wrong of {verdict}")
             found[i].append(whole)
             running[e] = (i, trace, t + 1) if t + 1 < len(trace) else None
     return found
 
 
-@backend("monitors of many environments", "prefixes", STEPPING, MONITOR, CLASSES, LABELLING, least=0.8, every=3)
+@backend("monitors of many environments", "prefixes", STEPPING, MONITOR, CLASSES, LABELLING, least=0.8)
 def _many(load: Load) -> Implementation:
     monitor = load(MONITOR)
 
@@ -501,7 +592,7 @@ def _many(load: Load) -> Implementation:
     return Implementation(lambda case: not _aggregates(case.formula), run)
 
 
-@backend("monitors of many environments, verdicts", "online", STEPPING, MONITOR, CLASSES, least=0.3)
+@backend("monitors of many environments, verdicts", "online", STEPPING, MONITOR, CLASSES, least=0.3, every=3)
 def _many_verdicts(load: Load) -> Implementation:
     monitor = load(MONITOR)
 
@@ -524,6 +615,73 @@ def _one(load: Load) -> Implementation:
             if any(whole != parts for whole, parts in courses):
                 raise ValueError("the parts say otherwise than the whole")
             found.append([whole for whole, _ in courses])
+            if one.verdicts()["whole"].holds != found[-1][-1]:
+                raise ValueError("the verdicts are others when asked for")
         return found
+
+    return Implementation(lambda case: not _aggregates(case.formula), run)
+
+
+WILD: dict[str, tuple[Any, ...]] = {"n": (-7, 9), "k": (-9, 7), "x": (-7.5, 7.5), "y": (-9.0, 9.0)}
+"""Values that the declared types rule out."""
+
+
+@backend("values outside of their types", "same", DFA, ALPHABET, STEPPING, MONITOR, CLASSES, least=0.8)
+def _outside(load: Load) -> Implementation:
+    """Where the letters that cannot occur begin, automata and monitors say so, and not before."""
+    ltlf, monitor, stepping, labelling = load(LTLF), load(MONITOR), load(STEPPING), load(LABELLING)
+    classes = load(CLASSES)
+
+    def first_outside(parts: Sequence[Any], trace: Trace) -> int | None:
+        for t in range(len(trace)):
+            for dfa in parts:
+                at, letter = 0, dfa.letters(trace)[t]
+                for group in dfa.alphabet.groups:
+                    part = letter[at : at + len(group.atoms)]
+                    at += len(group.atoms)
+                    if not group.free and part not in group.later | group.first:
+                        return t
+        return None
+
+    def steps_until_refused(step: Callable[[Any], Any], trace: Trace) -> int | None:
+        for t, valuation in enumerate(trace):
+            try:
+                step(valuation)
+            except AgentcError as error:
+                if [d.code for d in error.diagnostics] != ["AS0708"]:
+                    raise
+                return t
+        return None
+
+    def run(case: Case) -> Sequence[Any]:
+        f, signals = case.formula, tuple(case.signals.values())
+        join, split = monitor.split(f)
+        parts = [_translated(ltlf.translate_typed, g, signals) for g in split]
+        program = monitor.MonitorProgram("f", tuple(map(monitor.tabulate, parts)), join, exact=len(parts) == 1)
+        with _set(classes, MAX_CELLS=0):
+            diagrams = monitor.MonitorProgram("f", tuple(map(monitor.tabulate, parts)), join, exact=program.exact)
+        one, many = stepping.ScalarMonitor([program]), stepping.Monitor([program], 2, signals)
+        names = list(dict.fromkeys((*ir.signals(f), "p")))
+        for number, tame in enumerate(case.traces):
+            wild = {name: values[number % 2] for name, values in WILD.items()}
+            trace = Trace({**step, **(wild if t == len(tame) // 2 else {})} for t, step in enumerate(tame))
+            expected = first_outside(parts, trace)
+            for tables in (program, diagrams):
+                known = [monitor.verdict_of(code) is not None for code in _course(tables, trace)]
+                if known != [expected is None or t < expected for t in range(len(trace))]:
+                    raise ValueError(f"the verdicts do not stay unknown from step {expected} on")
+            one.reset()
+            many.reset()
+
+            def step_many(valuation: Any) -> None:
+                # the first environment stays out of it
+                batch = {n: labelling.encode(n, case.signals.get(n), [tame[0].get(n), valuation.get(n)]) for n in names}
+                many.step(batch, np.array([False, True]))
+
+            if steps_until_refused(one.step, trace) != expected or steps_until_refused(step_many, trace) != expected:
+                raise ValueError(f"a monitor does not say that {wild} cannot occur from step {expected} on")
+            if len(parts) == 1 and (parts[0].run(parts[0].letters(trace)) == parts[0].size) != (expected is not None):
+                raise ValueError(f"the automaton does not say that {wild} cannot occur")
+        return [f for _ in case.traces]
 
     return Implementation(lambda case: not _aggregates(case.formula), run)

@@ -15,7 +15,7 @@ from conformance.shrink import shrink
 from conformance.strategies import BY_NAME, letters, sample
 
 TRACES_EACH = 24
-FEWER: Mapping[Kind, int] = {"prefixes": 6, "online": 3, "safe": 3, "labels": 12, "same": 2}
+FEWER: Mapping[Kind, int] = {"prefixes": 6, "online": 3, "safe": 3, "labels": 8, "same": 2}
 """How many of a formula's traces are run where the answers for one cost the reference more."""
 
 

@@ -27,7 +27,8 @@ from agentc.compiler.logic.verdict import Verdict
 
 Kind = Literal["boolean", "robust", "prefixes", "online", "safe", "labels", "same"]
 """What a backend answers for a trace: a Boolean, a robustness, a Boolean for each prefix, a :class:`Verdict` for each
-prefix. ``safe``: whether no prefix is finally false. ``labels``: at each step a tuple of Booleans, one for each of the
+prefix. ``safe``: whether no prefix is finally false, and the first step at which the verdict is final (None: at none).
+``labels``: at each step a tuple of Booleans, one for each of the
 formula's atoms (``ir.atoms``). ``same``: for the formula alone, the formula that it must be."""
 
 Load = Callable[[str], ModuleType]
@@ -62,7 +63,10 @@ class Case:
                 assert self.letters is not None
                 return ([verdict(f, prefix, self.letters) for prefix in prefixes(trace)] for trace in self.traces)
             case "safe":
-                return (Verdict.FALSE not in course for course in self.expected("online"))
+                return (
+                    (Verdict.FALSE not in course, next((t for t, v in enumerate(course) if v.final), None))
+                    for course in self.expected("online")
+                )
             case "labels":
                 atoms = ir.atoms(f)
                 return ([tuple(evaluate(a, t, n) for a in atoms) for n in range(len(t))] for t in self.traces)
@@ -110,7 +114,9 @@ class Backend:
 
     def takes(self, number: int) -> bool:
         """Whether the formula of this number in a sample is run through the backend."""
-        return number % self.every == sum(map(ord, self.name)) % self.every
+        # the reference's verdicts are costly: all that answer them answer for the same formulas
+        key = "verdicts" if self.kind in ("online", "safe") else self.name
+        return number % self.every == sum(map(ord, key)) % self.every
 
     def agrees(self, expected: Any, found: Any) -> bool:
         """Whether a value is what the reference says."""
@@ -127,7 +133,7 @@ BACKENDS: dict[str, Backend] = {}
 
 
 def backend(
-    name: str, kind: Kind, *modules: str, least: float = 0.97, every: int = 5, tolerance: float = 0.0
+    name: str, kind: Kind, *modules: str, least: float = 0.97, every: int = 7, tolerance: float = 0.0
 ) -> Callable[[Callable[[Load], Implementation]], Callable[[Load], Implementation]]:
     """Registers the decorated builder."""
 

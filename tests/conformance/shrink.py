@@ -91,10 +91,14 @@ def replace(root: Node, old: Node, new: Node) -> Node:
     return made[root]
 
 
+_OF_OTHER_SORTS = ("norm", "dist", "length", "index", "tuple")
+"""Terms whose arguments cannot stand in their place."""
+
+
 def _simpler(node: Node) -> Iterator[Node]:
     if isinstance(node, Term):
         if node.op not in ("const", "signal", "prev") and node.op not in ir.PREDICATES and node.op not in ir.REGIONS:
-            yield from (a for a in node.args if isinstance(a, Term))
+            yield from (a for a in node.args if isinstance(a, Term) and node.op not in _OF_OTHER_SORTS)
         if node.op in ("union", "intersection"):
             yield from node.args
         if node.interval not in (None, ALWAYS):

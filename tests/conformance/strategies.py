@@ -45,7 +45,7 @@ SIGNALS = (
 
 BY_NAME: Mapping[str, SignalIR] = {s.name: s for s in SIGNALS}
 NUMBERS = (0, 1, -1, 0.5, -0.5, 2, -2, 3, 1.5)
-TEXTS = ("", "a", "ab", "ba", "abba", "b a")
+TEXTS = ("", "a", "ab", "ba", "abba", "b a", "-")
 PATTERNS = ("a*", "(ab|ba)+", ".*b.*")
 
 
@@ -136,6 +136,8 @@ def interval(source: Source, op: str) -> Interval:
 def make_formula(source: Source, profile: Profile) -> Formula:
     """A formula of a profile: its atoms are few, so that its parts speak of the same things."""
     vocabulary = [profile.atoms(source) for _ in range(source.choice(profile.how_many_atoms))]
+    if source.below(3) == 2:
+        vocabulary.append(_related(source, vocabulary[0]))
     size = 1 + source.below(profile.most_nodes)
     f = _grow(source, profile, vocabulary, size)
     match source.choice(profile.within):
@@ -145,6 +147,18 @@ def make_formula(source: Source, profile: Profile) -> Formula:
             return formula("F", (ir.and_(ir.LAST, f),))
         case op:
             return formula(op, (f,))
+
+
+def _related(source: Source, f: Formula) -> Formula:
+    """An atom that is not independent of another one: the same comparison with another sign."""
+    predicate = f.predicate
+    if predicate.op != "compare":
+        return f
+    left, right = predicate.args
+    assert isinstance(left, Term)
+    assert isinstance(right, Term)
+    signs = ("==", "!=") if predicate.value in ("==", "!=") else ir.COMPARISONS
+    return compare(source.choice(signs), left, right)
 
 
 def _grow(source: Source, profile: Profile, vocabulary: Sequence[Formula], size: int) -> Formula:
@@ -172,8 +186,10 @@ def proposition(source: Source) -> Formula:
 def letter_atom(source: Source) -> Formula:
     """An atom over signals with few values: Booleans, enums, small whole numbers, what they were before."""
     match source.below(10):
-        case 0 | 1 | 2:
+        case 0 | 1:
             return proposition(source)
+        case 2:
+            return compare(source.choice(("==", "!=")), signal("say"), const(source.choice(("ab", "-", "--"))))
         case 3:
             s = BY_NAME[source.choice(("door", "tile", "action"))]
             return compare(source.choice(("==", "!=")), signal(s.name), const(source.choice(s.members)))
@@ -372,8 +388,8 @@ def letters(f: Formula, most: int = 16, signals: Mapping[str, SignalIR] = BY_NAM
     """The valuations of the formula's signals that its atoms can tell apart; None if too many or not known.
 
     Where no atom reads the step before, one valuation for each combination of truth values is enough. Not known for
-    formulas that aggregate over the past, and for texts and vectors. A real signal is represented by the constants
-    that it is compared with, points between and beyond them.
+    formulas that aggregate over the past, and for vectors. A real signal is represented by the constants that it is
+    compared with, points between and beyond them; a text by those that it is compared with, and by another one.
     """
     if any(n.op in _AGGREGATES for n in ir.postorder(f)):
         return None
@@ -408,6 +424,8 @@ def _domain(s: SignalIR, f: Formula) -> Sequence[Any] | None:
         return s.members
     if s.kind == "int" and s.lo is not None and s.hi is not None:
         return range(int(s.lo), int(s.hi) + 1)
+    if s.kind == "text":
+        return _texts(s, f)
     if s.kind != "real":
         return None
     cuts: set[float] = set()
@@ -427,6 +445,17 @@ def _domain(s: SignalIR, f: Formula) -> Sequence[Any] | None:
     between = [(a + b) / 2 for a, b in itertools.pairwise(inside)]
     beyond = [inside[0] - 1] * (s.lo is None) + [inside[-1] + 1] * (s.hi is None)
     return sorted({*inside, *between, *beyond})
+
+
+def _texts(s: SignalIR, f: Formula) -> Sequence[str] | None:
+    found: dict[str, None] = {}
+    for node in ir.postorder(f):
+        if any(a.op in ("signal", "prev") and a.value == s.name for a in node.args):
+            other = node.args[-1]
+            if node.op != "compare" or not isinstance(other.value, str) or other.op != "const":
+                return None
+            found[other.value] = None
+    return (*found, "something else")
 
 
 # ---------------------------------------------------------------- samples
