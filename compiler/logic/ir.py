@@ -332,7 +332,10 @@ def show(root: Node) -> str:
         elif op == "neg":
             text[node] = f"-{inner(args[0])}"
         elif op in _INFIX:
-            text[node] = f"{inner(args[0])} {_INFIX[op]} {inner(args[1])}"
+            left = inner(args[0])
+            if op == "pow" and left.startswith("-"):  # -x ** y is -(x ** y)
+                left = f"({left})"
+            text[node] = f"{left} {_INFIX[op]} {inner(args[1])}"
         elif op == "compare":
             text[node] = f"{inner(args[0])} {node.value} {inner(args[1])}"
         elif op.startswith("in_") or op == "occurs_in_seen":
