@@ -45,7 +45,7 @@ def compile_checked(result: CheckResult, out: Path = BUILD) -> Compilation:
                 if agent.name in names:
                     artifacts, more = derive(agent)
                     found.extend(more)
-                    artifacts["index.html"] = index_page(agent, source, artifacts).encode()
+                    artifacts["index.html"] = render_page(spec_page(agent, source, artifacts)).encode()
                     derived.append((agent, source, artifacts))
     if any(d.severity is Severity.ERROR for d in found):
         return Compilation((), result.agents, tuple(found))
@@ -114,9 +114,9 @@ def missing_lines(agent: AgentIR) -> tuple[str, ...]:
     return tuple(f"{o.construct} {o.name}: waits for the {o.backend} backend" for o in agent.outlines)
 
 
-def index_page(agent: AgentIR, source: Source, artifacts: Mapping[str, bytes]) -> str:
-    """The bundle's own page: the spec, its reading, its automata, its environment."""
-    page = ReportPage(
+def spec_page(agent: AgentIR, source: Source, artifacts: Mapping[str, bytes]) -> ReportPage:
+    """What every page on an agent shows: the spec, its reading, its automata, its environment and settings."""
+    return ReportPage(
         title=agent.name,
         doc=agent.doc or "",
         spec=source.text,
@@ -126,7 +126,6 @@ def index_page(agent: AgentIR, source: Source, artifacts: Mapping[str, bytes]) -
         missing=missing_lines(agent),
         footer=f"Compiled by agentc {version(DISTRIBUTION)}.",
     )
-    return render_page(page)
 
 
 def compile(  # the public name is agentc.compile

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
 from agentc.lang.source import Source
-from agentc.runtime.compilation import (
-    DISTRIBUTION,
-    derive,
-    environment_rows,
-    formula_sections,
-    missing_lines,
-    settings_rows,
-)
+from agentc.runtime.compilation import DISTRIBUTION, derive, spec_page
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.logs import read_metrics
 from agentc.runtime.learn.policy import Policy
 from agentc.runtime.report.charts import Series, line_chart
 from agentc.runtime.report.filmstrip import film
-from agentc.runtime.report.page import ReportPage, render_page
+from agentc.runtime.report.page import render_page
 from agentc.runtime.runs import EVALUATION, Run, read_json
 
 
@@ -30,18 +24,12 @@ def report_of(compiled: CompiledAgent, source: Source, runs: Sequence[Run], *, f
     artifacts, _ = derive(agent)
     logs = {run.seed: read_metrics(run.folder) for run in runs}
     evaluations = {run.seed: read_json(run.folder / EVALUATION) for run in runs}
-    page = ReportPage(
-        title=agent.name,
-        doc=agent.doc or "",
-        spec=source.text,
-        formulas=formula_sections(agent, artifacts),
-        environment=environment_rows(agent),
-        training=settings_rows(agent.train.settings) if agent.train else (),
+    page = replace(
+        spec_page(agent, source, artifacts),
         curves=_curves(logs, [item.name for item in agent.of_role("task", "behavior")]),
         results=_results(evaluations),
         seeds=_seeds(logs, evaluations),
         frames=film(compiled, Policy.load(runs[0].folder), seed=film_seed) if runs else (),
-        missing=missing_lines(agent),
         footer=f"Written by agentc {version(DISTRIBUTION)} for the runs with seeds "
         f"{', '.join(str(run.seed) for run in runs)}.",
     )
