@@ -221,40 +221,50 @@ def test_as_gymnasium_s_vector_environment() -> None:
     env.close()
 
 
-def train_with_stable_baselines(steps: int) -> tuple[int, list[bool]]:
-    """PPO of Stable-Baselines3 on the office: steps taken, and whether its episodes satisfied the task."""
+COFFEE = """
+import std.env.office: office
+agent Coffee {
+  env office(max_steps = 100, random_start = true)
+  task get = F (tile == coffee)
+  reward { get : +1; step : -0.01 }
+}
+"""
+
+
+def train_with_stable_baselines(folder: Path, steps: int) -> tuple[int, list[bool]]:
+    """PPO of Stable-Baselines3 in the office: steps taken, and whether its episodes satisfied the task."""
     import torch
     from stable_baselines3 import PPO
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.env_util import make_vec_env
 
     torch.set_num_threads(1)  # the networks are too small for more
-    compiled = compiled_spec(SPECS / "office_coffee.agentspec")
+    (folder / "coffee.agentspec").write_text(COFFEE)
+    compiled = compiled_spec(folder / "coffee.agentspec")
+    satisfied: list[bool] = []
 
     class Verdicts(BaseCallback):
-        satisfied: list[bool] = []  # noqa: RUF012
-
         def _on_step(self) -> bool:
             for done, info in zip(self.locals["dones"], self.locals["infos"], strict=True):
                 if done:
-                    self.satisfied.append(info["agentc"]["satisfied"]["deliver"])
+                    satisfied.append(info["agentc"]["satisfied"]["get"])
             return True
 
-    watch = Verdicts()
-    watch.satisfied = []
     env = make_vec_env(lambda: SpecEnv.make(compiled), n_envs=4, seed=0)
-    model = PPO("MultiInputPolicy", env, n_steps=128, batch_size=128, gamma=0.99, seed=0, device="cpu")
-    model.learn(steps, callback=watch)
-    return model.num_timesteps, watch.satisfied
+    model = PPO(
+        "MultiInputPolicy", env, n_steps=128, batch_size=128, learning_rate=1e-3, gamma=0.99, seed=0, device="cpu"
+    )
+    model.learn(steps, callback=Verdicts())
+    return model.num_timesteps, satisfied
 
 
-def test_stable_baselines_trains_on_it() -> None:
-    steps, satisfied = train_with_stable_baselines(512)
+def test_stable_baselines_trains_on_it(tmp_path: Path) -> None:
+    steps, satisfied = train_with_stable_baselines(tmp_path, 512)
     assert steps == 512 and len(satisfied) >= 4
 
 
 @pytest.mark.slow
-def test_stable_baselines_learns_the_task() -> None:
-    _, satisfied = train_with_stable_baselines(60_000)
-    tenth = len(satisfied) // 10
-    assert sum(satisfied[-tenth:]) / tenth > 0.8 > sum(satisfied[:tenth]) / tenth
+def test_stable_baselines_learns_the_task(tmp_path: Path) -> None:
+    _, satisfied = train_with_stable_baselines(tmp_path, 60_000)
+    first, last = satisfied[:100], satisfied[-100:]
+    assert sum(last) > 95 > sum(first)
