@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, floor
+from math import ceil, floor, isinf
 from typing import NamedTuple
 
 from agentc.lang import ast
@@ -13,6 +13,9 @@ from agentc.lang.units import SECOND, in_unit
 
 NEXT = ("X", "WX", "Y", "WY")
 """The operators that take a count instead of an interval."""
+
+MOST_TURNS = 10_000
+"""An interval of turns is written out turn by turn."""
 
 _TOLERANCE = 1e-9  # durations are decimal fractions, which binary floats only approximate
 
@@ -59,6 +62,9 @@ class Intervals:
         if lo < 0 or (hi is not None and hi < lo):
             self.context.report("AS0409", interval.span, lo=lo, hi="inf" if hi is None else hi)
             return None
+        if any(turns) and hi is not None and hi > MOST_TURNS:
+            self.context.report("AS0315", interval.span, value=f"{hi} turns", range=f"[0, {MOST_TURNS}] turns")
+            return None
         return Window(lo, hi, any(turns))
 
     def _steps(self, bound: ast.Bound, turns: bool, scope: Scope) -> int | None:
@@ -97,6 +103,9 @@ class Intervals:
                 self.context.report("AS0407", expr.span, duration=in_unit(seconds, unit))
             return None
         ratio = seconds / step
+        if isinf(ratio):
+            self.context.report("AS0316", expr.span, reason=f"it has too many steps of {in_unit(step, unit)}")
+            return None
         count = round(ratio)
         if abs(ratio - count) <= _TOLERANCE * max(1.0, abs(ratio)):
             return count
