@@ -36,7 +36,9 @@ from agentc.compiler.backends.reward_machine import Outcome, RewardMachine, Rewa
 from agentc.compiler.logic.ir import Formula, Node, atoms, postorder
 from agentc.compiler.logic.trace import Valuation
 from agentc.compiler.logic.verdict import Verdict
+from agentc.compiler.pipeline import check, read
 from agentc.lang.diagnostics import AgentcError, Severity, report
+from agentc.runtime.compilation import load
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.envs.registry import make_environment
 from agentc.runtime.monitor import ScalarLabeller
@@ -345,11 +347,7 @@ def compiled_spec(spec: CompiledAgent | AgentIR | str | Path) -> CompiledAgent:
         )
     path = Path(spec)
     if path.suffix != ".agentspec":
-        from agentc.runtime.compilation import load
-
         return load(path)
-    from agentc.compiler.pipeline import check, read
-
     result = check(read(str(path)), root=str(path.resolve().parent))
     if not result.ok:
         raise AgentcError(d for d in result.diagnostics if d.severity is Severity.ERROR)
