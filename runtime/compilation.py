@@ -147,7 +147,7 @@ def compile(  # the public name is agentc.compile
     )
     if not done.ok:
         raise AgentcError(d for d in done.diagnostics if d.severity is Severity.ERROR)
-    return tuple(CompiledAgent.from_ir(agent) for agent in done.agents)
+    return tuple(CompiledAgent.from_ir(agent, allow_extern=allow_extern) for agent in done.agents)
 
 
 def load(path: str | Path) -> CompiledAgent:

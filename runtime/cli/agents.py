@@ -50,7 +50,7 @@ def compiled_agents(
     from agentc.runtime.compiled import CompiledAgent
 
     chosen = [agent for agent in result.agents if not names or agent.name in names]
-    return result, tuple(CompiledAgent.from_ir(agent) for agent in chosen)
+    return result, tuple(CompiledAgent.from_ir(agent, allow_extern=allow_extern) for agent in chosen)
 
 
 def spec_of(result: CheckResult, agent: str) -> Path:
