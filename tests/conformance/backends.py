@@ -253,7 +253,7 @@ def _automaton(load: Load) -> Implementation:
     return Implementation(everything, run)
 
 
-@backend("automaton, typed", "boolean", *AUTOMATA, ALPHABET, REWRITE, every=3)
+@backend("automaton, typed", "boolean", *AUTOMATA, ALPHABET, REWRITE, every=5)
 def _typed_automaton(load: Load) -> Implementation:
     ltlf = load(LTLF)
 
@@ -311,7 +311,7 @@ _OPERATIONS: dict[str, Callable[[bool, bool], bool]] = {
 }
 
 
-@backend("automata, algebra", "boolean", DFA, MTBDD, MINIMIZE, ALPHABET, least=0.2, every=3)
+@backend("automata, algebra", "boolean", DFA, MTBDD, MINIMIZE, ALPHABET, least=0.2, every=5)
 def _algebra(load: Load) -> Implementation:
     """The automaton of a connective, made of those of its arguments."""
     ltlf = load(LTLF)
@@ -434,7 +434,7 @@ def _diagrams(load: Load) -> Implementation:
     return Implementation(everything, run)
 
 
-@backend("monitor in parts", "prefixes", MONITOR, CLASSES, least=0.8, every=3)
+@backend("monitor in parts", "prefixes", MONITOR, CLASSES, least=0.8, every=5)
 def _parts(load: Load) -> Implementation:
     """The parts of a formula, each with its own table, as they are emitted where that of the whole is too large."""
     monitor = load(MONITOR)
