@@ -64,7 +64,8 @@ def _instances(f: Formula, trace: Trace, each: Sequence[str]) -> Iterator[Formul
 def _values(f: Formula, trace: Trace, name: str, each: Sequence[str]) -> list[Value]:
     found: dict[Value, None] = {}
     for node in postorder(f):
-        if node.op == "compare" and name in signals(node):
+        # as an argument itself: the comparison around an aggregate over one speaks of other values
+        if node.op == "compare" and any(a.op == "signal" and a.value == name for a in node.args):
             for other in signals(node):
                 if other not in each:
                     found.update((v[other], None) for v in trace if v.get(other) is not None)
