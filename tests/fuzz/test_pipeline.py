@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from agentc.compiler.bundle import canonical_json
 from agentc.compiler.codec import decode_agent, encode_agent
 from agentc.compiler.pipeline import check
