@@ -141,7 +141,8 @@ class Recovery:
         left = 0
         while True:
             frame = self.state.frames[-1]
-            if frame.height < highest and "_ERR" in stack.table.row(stack.states[frame.height - 1]):
+            there = frame.height <= len(stack.states)  # a mend may have taken the beginning of a block back
+            if there and frame.height < highest and "_ERR" in stack.table.row(stack.states[frame.height - 1]):
                 break
             if len(self.state.frames) == 1:
                 return -1

@@ -37,8 +37,11 @@ def test_every_name_is_documented_and_annotated(name):
     assert inspect.getdoc(value), name
     functions = [value] if inspect.isfunction(value) else []
     if inspect.isclass(value):
-        public = [f for n, f in inspect.getmembers(value, inspect.isfunction) if not n.startswith("_") or n == "__init__"]
-        functions = [f for f in public if f.__module__.startswith("agentc.")]
+        functions = [
+            f
+            for n, f in inspect.getmembers(value, inspect.isfunction)
+            if (not n.startswith("_") or n == "__init__") and f.__module__.startswith("agentc.")
+        ]
     for function in functions:
         parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
         for parameter in parameters:
