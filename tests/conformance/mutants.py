@@ -381,6 +381,11 @@ def frozen() -> list[Mutant]:
     return [Mutant(**row) for row in json.loads(FROZEN.read_text(encoding="utf-8"))["mutants"]]
 
 
+def equivalent() -> dict[str, str]:
+    """The mutants that are argued to be equivalent, with the argument."""
+    return dict(json.loads(FROZEN.with_name("equivalent.json").read_text(encoding="utf-8")))
+
+
 def refresh() -> None:
     """Writes the frozen mutants' changed lines anew; which mutants there are stays."""
     data = json.loads(FROZEN.read_text(encoding="utf-8"))

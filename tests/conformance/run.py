@@ -55,8 +55,12 @@ def main() -> int:
 def _judge(part: str, pairs: int, seed: str) -> int:
     offered = list(first(seed, pairs))
     counts: Counter[str] = Counter()
+    argued = mutants.equivalent()
     for mutant in mutants.frozen():
         if part not in mutant.name:
+            continue
+        if mutant.name in argued and not part:
+            counts["argued to be equivalent"] += 1
             continue
         outcome = mutants.judge(mutant, offered)
         counts[outcome.how or "missed"] += 1

@@ -94,7 +94,7 @@ def test_samples_reach_the_corners():
     seen: Counter[str] = Counter()
     lengths: Counter[int] = Counter()
     outcomes: Counter[bool] = Counter()
-    for f, traces in islice(sample(0, 12), 4_000):
+    for f, traces in islice(sample(0, 8), 2_500):
         nodes = list(ir.postorder(f))
         for n in nodes:
             seen[n.op] += 1
@@ -120,10 +120,10 @@ def test_samples_reach_the_corners():
     terms = {*ir.FUNCTIONS, *ir.PREDICATES, *ir.REGIONS, "prev", "index", "tuple", "count", "sum"}
     terms -= {"cos", "tan", "from"}
     assert all(b.every % 2 for b in BACKENDS.values())  # the profiles come in turn, and there are eight
-    assert {name for name in operators | terms if seen[name] < 20} == set()
+    assert {name for name in operators | terms if seen[name] < 10} == set()
     for name in ("a > 0", "b = a", "a > 0, b = a", "infinite", "beyond the trace", "past in future", "future in past",
                  "zero robustness", "finite robustness"):  # fmt: skip
-        assert seen[name] > 200, name
+        assert seen[name] > 150, name
     assert lengths[1] > 1_000
     assert all(0.3 < outcomes[v] / outcomes.total() < 0.7 for v in (True, False))
     assert {s.kind for s in SIGNALS} == {"bool", "int", "real", "enum", "text", "vector"}

@@ -1,18 +1,15 @@
 """Is the harness any good? The frozen mutants of the backends, judged with the sample of every run."""
 
-import json
-from pathlib import Path
-
 import pytest
 
 from conformance import backends  # noqa: F401
 from conformance.harness import first
-from conformance.mutants import Mutant, backends_of, compiled, frozen, judge
+from conformance.mutants import Mutant, backends_of, compiled, equivalent, frozen, judge
 from conformance.registry import BACKENDS
 
 PAIRS = 100_000
 FROZEN = frozen()
-EQUIVALENT = json.loads((Path(__file__).parent / "equivalent.json").read_text(encoding="utf-8"))
+EQUIVALENT = equivalent()
 
 
 def test_the_frozen_mutants():

@@ -13,7 +13,7 @@ from agentc.compiler.logic.ir import FALSE, FIRST, LAST, TRUE, Formula, Interval
 from agentc.compiler.logic.semantics import evaluate, robustness
 from agentc.compiler.logic.trace import Trace
 
-SAMPLES = 200
+SAMPLES = 120
 PROFILE = BY_PROFILE["rich mixed"]
 
 Law = Callable[[Formula, Formula, Interval], tuple[Formula, Formula]]
