@@ -41,9 +41,9 @@ def train_agent(
     compiled: CompiledAgent, config: PPOConfig, run: Run, *, resume: bool = False, callbacks: Sequence[Callback] = ()
 ) -> TrainResult:
     """Train with ``config`` in the folder of ``run``; see :func:`agentc.runtime.learn.train.train`."""
-    begin_run(run, compiled.agent)
-    env = SpecVectorEnv(compiled, config.envs)
+    env = SpecVectorEnv(compiled, config.envs)  # before anything is written: it may not be installed
     try:
+        begin_run(run, compiled.agent)
         return train(env, config, run.folder, resume=resume, callbacks=callbacks)
     finally:
         env.close()
