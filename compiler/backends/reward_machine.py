@@ -375,7 +375,9 @@ class _Compilation:
                 if term.name in self.number:
                     role = self.agent.formula(term.name).role
                     kind: Literal["task", "safe"] = "safe" if role == "safe" else "task"
-                    made.append(Payment(kind, term.amount, self.number[term.name], term.ends))
+                    # a behavior is paid like a task, but only tasks are among those that end it together
+                    ends = False if role == "behavior" and term.ends is None else term.ends
+                    made.append(Payment(kind, term.amount, self.number[term.name], ends))
             elif term.kind == "prop" and term.formula is not None:
                 at = self._present(term.formula)
                 if at is not None:

@@ -93,6 +93,16 @@ def test_several_tasks_end_when_all_are_final() -> None:
     assert played.rewards == [1, 0, 2] and played.terminated
 
 
+def test_a_paid_behavior_is_not_among_the_tasks_that_end_it() -> None:
+    body = "task a = F p\nbehavior b = G !q\nreward { a : +1.0; b : +2.0 }"
+    played = play(body, "", "", "p", "", horizon=100)
+    assert played.rewards == [0, 3] and played.terminated  # the behavior is true at the end
+    alone = play("behavior b = G !q\nreward { b : +2.0 }", "", "q", "", horizon=100)
+    assert alone.rewards == [0, 0] and not alone.terminated
+    told = play("behavior b = G !q\nreward { b : +2.0 ends }", "", "q", "", horizon=100)
+    assert told.rewards == [0] and told.terminated
+
+
 def test_ends_overrides() -> None:
     body = "task a = F p\ntask b = F q\nreward { a : +1.0 ends; b : +2.0 }"
     played = play(body, "", "p", "", "q", "")
