@@ -318,6 +318,8 @@ _ROWS = (
         "go on with the settings the run began with, or train again without `--resume`",
     ),
     Entry("AS0843", "checkpoint-unwritable", _E, "cannot write `{path}`: {reason}"),
+    Entry("AS0844", "policy-mismatch", _E, "the policy was trained with {theirs}, and the spec now has {ours}",
+          "train again"),
     # ---------------------------------------------------------------- AS09 environments, running, command line
     Entry(
         "AS0960", "no-specs", _E, "there is no .agentspec file in `{folder}`", "name a file, or start one: `agentc new`"

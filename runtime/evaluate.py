@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
@@ -67,6 +67,15 @@ class Actor(Protocol):
         self, observation: Observation, mask: NDArray[np.bool_] | None, randomness: np.random.Generator | None
     ) -> Array:
         """One action per row; the likeliest where ``randomness`` is None."""
+        ...
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """An actor that knows which spaces it was made for."""
+
+    def check_spaces(self, observation_space: gymnasium.Space[Any], action_space: gymnasium.Space[Any]) -> None:
+        """Raise :class:`agentc.AgentcError` if these are others."""
         ...
 
 
@@ -172,6 +181,8 @@ def run_episodes(
     first = int(env.action_space.start) if isinstance(env.action_space, gymnasium.spaces.Discrete) else None
     done = []
     try:
+        if isinstance(policy, Fitted):
+            policy.check_spaces(env.observation_space, env.action_space)
         for each in evaluation_seeds(seed, episodes):
             done.append(_run(env, policy, each, first, deterministic, verdicts))
             if on_episode is not None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import Space
 from numpy.typing import NDArray
 
+from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn import checkpoint as checkpoints
-from agentc.runtime.learn.architecture import Architecture
+from agentc.runtime.learn.architecture import ActionHead, Architecture, Part, architecture_for
 from agentc.runtime.learn.checkpoint import Checkpoint
 from agentc.runtime.learn.networks import ActorCritic
 from agentc.runtime.learn.trajectory import parts
@@ -46,6 +49,18 @@ class Policy:
             raise checkpoints.damaged(path, f"{type(error).__name__}: {error}") from None
         return Policy(network)
 
+    def check_spaces(self, observation_space: Space[Any], action_space: Space[Any]) -> None:
+        """Raise :class:`AgentcError` (AS0844) if the policy reads or does something else than these spaces hold."""
+        mine, theirs = self.architecture, architecture_for(observation_space, action_space)
+        before, now = {p.key: p for p in mine.parts}, {p.key: p for p in theirs.parts}
+        for key in (*before, *now):
+            if before.get(key) != now.get(key):
+                raise AgentcError(
+                    [report("AS0844", None, theirs=_read(key, before.get(key)), ours=_read(key, now.get(key)))]
+                )
+        if mine.action != theirs.action:
+            raise AgentcError([report("AS0844", None, theirs=_done(mine.action), ours=_done(theirs.action))])
+
     def act(
         self, observation: Observation, mask: NDArray[np.bool_] | None, randomness: np.random.Generator | None
     ) -> Array:
@@ -68,3 +83,18 @@ class Policy:
         if self._discrete:
             return action
         return action.clip(self._low, self._high).reshape(-1, *self.architecture.action.shape)
+
+
+def _read(key: str, part: Part | None) -> str:
+    """A part of the observation in words."""
+    name = f"`{key}`" if key else "an observation"
+    if part is None:
+        return f"no {name}" if key else "parts by name"
+    return f"{name} of {part.size} values" if part.kind == "onehot" else f"{name} of shape {part.shape}"
+
+
+def _done(head: ActionHead) -> str:
+    """The actions in words."""
+    if head.kind == "categorical":
+        return f"{head.size} actions"
+    return f"actions of shape {head.shape} from {list(head.low)} to {list(head.high)}"

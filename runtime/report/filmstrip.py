@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentc.runtime.compiled import CompiledAgent
-from agentc.runtime.evaluate import Actor
+from agentc.runtime.evaluate import Actor, Fitted
 from agentc.runtime.learn.seeding import evaluation_seeds
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.report.page import Frame
@@ -29,6 +29,8 @@ def film(compiled: CompiledAgent, actor: Actor, *, seed: int, render: bool = Tru
     """
     env = SpecEnv.make(compiled, render_mode="rgb_array" if render else None)
     try:
+        if isinstance(actor, Fitted):
+            actor.check_spaces(env.observation_space, env.action_space)
         return _roll(env, actor, seed)
     finally:
         env.close()
