@@ -99,6 +99,7 @@ PPO = TrainerSchema(
         Setting("value_clip", "float", 0.0, "How far a value may move in one update; 0 for no limit.", 0),
         Setting("value_coef", "float", 0.5, "Weight of the value loss.", 0),
         Setting("entropy_coef", "float", 0.01, "Weight of the entropy bonus.", 0),
+        Setting("novelty", "float", 0.0, "Bonus for an observation at its first visit; it falls with the visits.", 0),
         Setting("target_kl", "float", 0.0, "End an update when the policy has moved this far; 0 for never.", 0),
         Setting("max_grad_norm", "float", 0.5, "Longer gradients are scaled down to this norm.", 0, low_open=True),
         Setting("hidden", "int", 64, "Units of a hidden layer.", 1, 8192),

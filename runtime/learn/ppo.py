@@ -52,6 +52,7 @@ class PPOConfig:
     value_coef: float = 0.5
     entropy_coef: float = 0.01
     target_kl: float = 0.0
+    novelty: float = 0.0
     max_grad_norm: float = 0.5
     hidden: int = 64
     layers: int = 2

@@ -32,6 +32,7 @@ from agentc.runtime.learn.architecture import Architecture, architecture_for
 from agentc.runtime.learn.checkpoint import Checkpoint
 from agentc.runtime.learn.logs import Logs
 from agentc.runtime.learn.normalize import RewardScale, RunningMoments
+from agentc.runtime.learn.novelty import Novelty
 from agentc.runtime.learn.ppo import PPOConfig, PPOLearner, UpdateStatistics
 from agentc.runtime.learn.rollout import Rollout
 from agentc.runtime.learn.seeding import learner_sequence, resumed_seed
@@ -131,6 +132,7 @@ class _Run:
         self.randomness = np.random.Generator(np.random.PCG64(actions))
         self.learner = PPOLearner(self.architecture, config, generator)
         self.rewards = RewardScale(env.num_envs, config.discount)
+        self.novelty = Novelty(config.novelty)
         self.vectors = [p for p in self.architecture.parts if p.kind == "vector"]
         self.moments = RunningMoments(sum(p.size for p in self.vectors))
         self.window = EpisodeWindow()
@@ -171,6 +173,8 @@ class _Run:
         rewards = trajectory.rewards
         if self.config.normalize_rewards:
             rewards = self.rewards.scale(rewards, trajectory.terminated | trajectory.truncated)
+        if self.config.novelty > 0.0:
+            rewards = rewards + self.novelty.bonus(trajectory)
         learned = self.learner.update(trajectory, rewards, learning_rate, self.randomness, (self.steps, self.updates))
         if self.config.normalize_observations and self.vectors:
             # After the update: the weights that acted and those that are improved must read the same inputs.
@@ -199,6 +203,7 @@ class _Run:
         tensors["optimizer/second"] = optimizer.second.numpy()
         tensors |= {f"observations/{k}": a for k, a in self.moments.state().items()}
         tensors |= {f"rewards/{k}": a for k, a in self.rewards.moments.state().items()}
+        tensors |= {f"novelty/{k}": a for k, a in self.novelty.state().items()}
         counters = {
             "steps": self.steps,
             "updates": self.updates,
@@ -225,8 +230,9 @@ class _Run:
             optimizer.count = saved.counters["optimizer_steps"]
             self.moments.restore(saved.group("observations"))
             self.rewards.moments.restore(saved.group("rewards"))
+            self.novelty.restore(saved.group("novelty"))
             self.randomness.bit_generator.state = _numbers(saved.randomness)
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
             raise checkpoints.damaged(path, f"{type(error).__name__}: {error}") from None
         self.steps, self.updates = saved.counters["steps"], saved.counters["updates"]
         self.window.episodes = saved.counters["episodes"]

@@ -57,7 +57,7 @@ def test_continuous_actions_are_learned_within_their_bounds(tmp_path):
     assert action[0, 0, 0] > action[1, 0, 0]
 
 
-@pytest.mark.parametrize("settings", [{}, {"normalize_observations": True, "normalize_rewards": True}])
+@pytest.mark.parametrize("settings", [{}, {"normalize_observations": True, "normalize_rewards": True, "novelty": 0.1}])
 def test_two_runs_are_the_same_to_the_byte(tmp_path, settings):
     config = replace(SMALL, steps=1024, **settings)
     for name in ("one", "two"):
@@ -113,7 +113,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path):
 
 def test_what_is_restored_is_the_state_itself(tmp_path):
     """Resuming and stopping at once changes nothing but the count of resumptions."""
-    config = replace(SMALL, normalize_observations=True, normalize_rewards=True, steps=512)
+    config = replace(SMALL, normalize_observations=True, normalize_rewards=True, novelty=0.1, steps=512)
     train(vector_of(4), config, tmp_path)
     before = load(tmp_path)
     train(vector_of(4), config, tmp_path, resume=True)
@@ -257,6 +257,11 @@ def solved(env_id, config, folder, goal):
     train(env, config, folder)
     episodes = run_episodes(lambda: gymnasium.make(env_id), Policy.load(folder), 50, seed=0, deterministic=True)
     assert np.mean([e.total_reward for e in episodes]) >= goal
+
+
+def test_the_novelty_bonus_is_not_reported(tmp_path):
+    result = train(vector_of(4, limit=3), replace(SMALL, steps=256, novelty=50.0), tmp_path)
+    assert result.episodes.mean_return <= 1.0
 
 
 @pytest.mark.slow
