@@ -1,9 +1,13 @@
-"""Deciding what a spec expects of a trained agent: fresh episodes, exact bounds, one outcome per ``expect``."""
+"""Deciding what a spec expects of a trained agent: fresh episodes, exact bounds, one outcome per ``expect``.
+
+Episodes that break an assumption are counted apart (LANGUAGE, section 3, **Roles**): what is expected is decided, and
+rates are estimated, from the others; how often each assumption held is a rate of its own, of all episodes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from agentc.compiler.agent import AgentIR, ExpectIR
@@ -32,7 +36,11 @@ EXIT = {Decision.HOLDS: 0, Decision.NOT_MET: 1, Decision.UNKNOWN: 3}
 
 @dataclass(frozen=True)
 class Rate:
-    """How often a formula was satisfied (``safe``: not violated), with its two-sided exact interval."""
+    """How often a formula was satisfied (``safe``: not violated), with its two-sided exact interval.
+
+    ``episodes`` are those in which all assumptions held, for an ``assume`` all; where there are none, the interval is
+    ``[0, 1]``.
+    """
 
     formula: str
     role: str
@@ -63,6 +71,7 @@ class Acceptance:
                     "terminated": e.terminated,
                     "satisfied": dict(e.satisfied),
                     "violated": dict(e.violated),
+                    "assumptions_broken": list(e.assumptions_broken),
                 }
                 for e in self.episodes
             ],
@@ -86,11 +95,17 @@ def accept(
     Seeds are disjoint from those of training. Raises :class:`AgentcError` if the environment cannot be made.
     """
     done = run_episodes(lambda: SpecEnv.make(compiled, shaping=False), actor, episodes, seed, on_episode=on_episode)
+    roles = compiled.agent.of_role("task", "behavior", "safe", "assume")
     return Acceptance(
         tuple((expect.source, decide(compiled.agent, expect, done, seed)) for expect in compiled.agent.expects),
-        tuple(_rate(item.name, item.role, done) for item in compiled.agent.of_role("task", "behavior", "safe")),
+        tuple(_rate(item.name, item.role, done) for item in roles),
         tuple(done),
     )
+
+
+def _within(episodes: Sequence[Episode]) -> list[Episode]:
+    """The episodes in which all assumptions held."""
+    return [e for e in episodes if not e.assumptions_broken]
 
 
 def _holds(agent: AgentIR, name: str, episode: Episode) -> bool:
@@ -100,7 +115,19 @@ def _holds(agent: AgentIR, name: str, episode: Episode) -> bool:
 
 
 def decide(agent: AgentIR, expect: ExpectIR, episodes: Sequence[Episode], seed: int) -> Outcome:
-    """The outcome of one ``expect`` on these episodes."""
+    """The outcome of one ``expect`` on those of these episodes that break no assumption."""
+    within = _within(episodes)
+    apart = len(episodes) - len(within)
+    if not within:
+        sentence = f"all {apart} episodes broke an assumption: none is left to decide by"
+        return Outcome(Decision.UNKNOWN, 0.0, expect.threshold, 0, sentence)
+    outcome = _decide(agent, expect, within, seed)
+    if not apart:
+        return outcome
+    return replace(outcome, sentence=f"{outcome.sentence}; {apart} more broke an assumption and are counted apart")
+
+
+def _decide(agent: AgentIR, expect: ExpectIR, episodes: Sequence[Episode], seed: int) -> Outcome:
     confidence = CONFIDENCE if expect.confidence is None else expect.confidence
     if expect.kind == "return":
         return decide_return([e.total_reward for e in episodes], expect.threshold, confidence, seed)
@@ -111,10 +138,13 @@ def decide(agent: AgentIR, expect: ExpectIR, episodes: Sequence[Episode], seed: 
 
 
 def _rate(name: str, role: str, episodes: Sequence[Episode]) -> Rate:
-    if role == "safe":
-        good = sum(not e.violated[name] for e in episodes)
+    if role == "assume":
+        good = sum(name not in e.assumptions_broken for e in episodes)
     else:
-        good = sum(e.satisfied[name] for e in episodes)
+        episodes = _within(episodes)
+        good = sum(not e.violated[name] if role == "safe" else e.satisfied[name] for e in episodes)
+    if not episodes:
+        return Rate(name, role, 0, 0, 0.0, 1.0)
     # two one-sided bounds at 97.5 % make the two-sided interval at 95 %
     lower, upper = clopper_pearson(good, len(episodes), (1 + CONFIDENCE) / 2)
     return Rate(name, role, good, len(episodes), lower, upper)

@@ -50,7 +50,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """What one episode came to. ``satisfied`` and ``violated`` are per formula, by its name in the spec."""
+    """What one episode came to. ``satisfied`` and ``violated`` are per formula, by its name in the spec.
+
+    ``assumptions_broken`` names the assumptions that did not hold: such an episode is counted apart.
+    """
 
     seed: int
     total_reward: float
@@ -58,6 +61,7 @@ class Episode:
     terminated: bool
     satisfied: Mapping[str, bool] = field(default_factory=dict)
     violated: Mapping[str, bool] = field(default_factory=dict)
+    assumptions_broken: tuple[str, ...] = ()
 
 
 class Actor(Protocol):
@@ -219,4 +223,5 @@ def _run(
         total += float(reward)
         length += 1
     satisfied, violated = verdicts(info)
-    return Episode(seed, total, length, bool(terminated), satisfied, violated)
+    broken = tuple(info.get("agentc", {}).get("assumptions_broken", ()))
+    return Episode(seed, total, length, bool(terminated), satisfied, violated, broken)

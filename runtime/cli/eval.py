@@ -108,10 +108,10 @@ def _table(data: list[dict[str, Any]]) -> None:
     for row in data:
         head = (row["agent"], str(row["training_seed"]))
         for rate in row["rates"]:
-            share = rate["successes"] / rate["episodes"]
+            share = f"{rate['successes'] / rate['episodes']:.3f}" if rate["episodes"] else "-"
             rates.add_row(
                 *head, f"{rate['role']} {rate['formula']}", f"{rate['successes']} of {rate['episodes']}",
-                f"{share:.3f}", f"[{rate['lower']:.3f}, {rate['upper']:.3f}]",
+                share, f"[{rate['lower']:.3f}, {rate['upper']:.3f}]",
             )  # fmt: skip
         for outcome in row["outcomes"]:
             expected.add_row(*head, outcome["expect"], outcome["decision"], outcome["sentence"])

@@ -66,9 +66,9 @@ def _results(evaluations: dict[int, Any]) -> tuple[tuple[str, ...], ...]:
         if not isinstance(data, dict):
             continue
         for rate in data.get("rates", ()):
-            share = rate["successes"] / rate["episodes"]
+            share = f"{rate['successes'] / rate['episodes']:.1%}" if rate["episodes"] else "-"
             interval = f"[{rate['lower']:.3f}, {rate['upper']:.3f}]"
-            counted = f"{rate['successes']} of {rate['episodes']} ({share:.1%})"
+            counted = f"{rate['successes']} of {rate['episodes']} ({share})"
             rows.append((f"seed {seed}", f"{rate['role']} {rate['formula']}", counted, f"95 % interval {interval}"))
         for outcome in data.get("outcomes", ()):
             rows.append((f"seed {seed}", outcome["expect"], outcome["decision"], outcome["sentence"]))
