@@ -173,7 +173,7 @@ _ROWS = (
     Entry("AS0511", "unreachable-state", _W, "no edge leads to the {kind} `{name}`", "remove it or lead an edge there"),
     Entry("AS0512", "expectation-form", _E, "this says nothing that can be expected",
           "an expectation is `satisfaction(f) >= p`, `return >= r` or `violations(f) <= n`"),
-    Entry("AS0513", "nothing-to-learn", _W, "`train {name}` without a `reward` has nothing to learn from",
+    Entry("AS0513", "nothing-to-learn", _W, "`train {name}` without a `reward` learns from what the environment pays",
           "add `reward {{ ... }}`"),
     Entry("AS0514", "example-unset", _E, "`{name}` has no value at step {step} of this example",
           "set it there: `{name} == ...`; a later step that does not mention it keeps its value"),
@@ -223,7 +223,7 @@ _ROWS = (
     Entry("AS0526", "atom-always", _W, "`{atom}` always holds for the values that its signals can have"),
     Entry(
         "AS0527", "sanity-over-budget", _N, "`{name}` was not checked: its automaton takes more than {limit}",
-        "`agentc compile` has a larger budget",
+        "an `example` shows that it can hold",
     ),
     Entry("AS0580", "unguarded-previous", _W, "`{name}` has no value at the first step, so this is false there",
           "say what holds at the first step: `first | (...)`"),

@@ -75,17 +75,17 @@ class Context:
 
     def number(
         self, expr: ast.Expr, scope: Scope, name: str, lo: float | None = None, hi: float | None = None,
-        lo_open: bool = False,
+        lo_open: bool = False, hi_open: bool = False,
     ) -> float | None:
         """A constant real number in a range, None if it is not (which was reported)."""
         value = self.elaborator.constant(expr, scope, Type("real"))
         if value is None or isinstance(value, bool) or not isinstance(value, int | float):
             return None
         low = lo is not None and (value < lo or (lo_open and value == lo))
-        if low or (hi is not None and value > hi):
+        if low or (hi is not None and (value > hi or (hi_open and value == hi))):
             domain = f"a number {'above' if lo_open else 'of at least'} {lo:g}" if lo is not None else "a number"
             if hi is not None:
-                domain = f"a number in {'(' if lo_open else '['}{lo:g}, {hi:g}]"
+                domain = f"a number in {'(' if lo_open else '['}{lo:g}, {hi:g}{')' if hi_open else ']'}"
             self.report("AS0614", expr.span, name=name, value=text(expr.span), domain=domain)
             return None
         return float(value)

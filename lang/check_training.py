@@ -67,11 +67,7 @@ def _expectation(
         threshold = context.number(right, scope, "return")
     sure: float | None = None
     if confidence is not None:
-        sure = context.number(confidence, scope, "confidence", 0, 1, lo_open=True)
-        if sure == 1:
-            domain = "a number above 0 and below 1"
-            context.report("AS0614", confidence.span, name="confidence", value=text(confidence.span), domain=domain)
-            sure = None
+        sure = context.number(confidence, scope, "confidence", 0, 1, lo_open=True, hi_open=True)
         if sure is None:
             return None
     if threshold is None:

@@ -252,3 +252,9 @@ agent A { env e(); task f = F high }
     [agent] = spec.agents
     assert [(f.role, f.name) for f in agent.formulas] == [("assume", "steady"), ("task", "f")]
     assert [p.name for p in agent.propositions] == ["high"]
+
+
+@pytest.mark.parametrize("confidence", ["1", "0", "95"])
+def test_the_domain_of_a_confidence_is_open_at_both_ends(confidence):
+    (wrong,) = found(in_agent(f"task f = F lit; expect satisfaction(f) >= 0.5 with confidence {confidence}"))
+    assert (wrong.code, wrong.help) == ("AS0614", "it is a number in (0, 1)")
