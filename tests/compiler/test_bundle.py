@@ -424,15 +424,16 @@ def test_the_published_schema_is_current_and_holds_of_bundles(tmp_path):
 
     published = json.loads((ROOT / "docs" / "reference" / "bundle.schema.json").read_text())
     assert published == json.loads(canonical_json(bundle_schema())), "run `python -m agentc.compiler.bundle`"
-    for agent in (*agents(), *(random_agent(i) for i in range(20))):
+    for schema in published["files"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    holds = {name: jsonschema.Draft202012Validator(schema) for name, schema in published["files"].items()}
+    for agent in (*agents(), *(random_agent(i) for i in range(5))):
         place = written(tmp_path, agent)
-        for name, schema in published["files"].items():
-            jsonschema.Draft202012Validator.check_schema(schema)
-            jsonschema.validate(json.loads((place / name).read_text()), schema, cls=jsonschema.Draft202012Validator)
+        for name, validator in holds.items():
+            validator.validate(json.loads((place / name).read_text()))
     broken = json.loads((place / IR).read_text())
     broken["agent"]["formulas"] = 3
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(broken, published["files"][IR])
+    assert not holds[IR].is_valid(broken)
 
 
 def test_the_schema_is_written_by_the_module():
