@@ -34,7 +34,7 @@ def coarsest(nodes: Nodes, roots: Sequence[int], kinds: Sequence[int], budget: B
         for child in (low, high):
             if child >= 0:
                 above[child].append(at)
-            elif child != OUTSIDE:
+            elif ~child < count:  # else it is outside, or belongs to what the diagrams were made from
                 above_leaf[~child].append(at)
     with_root: dict[int, list[int]] = {}
     for s, root in enumerate(roots):
@@ -44,7 +44,7 @@ def coarsest(nodes: Nodes, roots: Sequence[int], kinds: Sequence[int], budget: B
     of_node = [0] * len(nodes)
 
     def of(ref: int) -> int:
-        return of_node[ref] if ref >= 0 else OUTSIDE if ref == OUTSIDE else ~block[~ref]
+        return of_node[ref] if ref >= 0 else ~block[~ref] if ~ref < count else OUTSIDE
 
     def classify(at: int) -> int:
         level, low, high = nodes[at]

@@ -305,3 +305,15 @@ def test_no_recursion_error():
     for _ in range(3_000):
         g = X(g)
     assert translate(g).size == 3_003
+
+
+def test_a_product_may_have_fewer_states_than_its_factors():
+    signals = (SignalIR("n", "int", lo=0, hi=3),)
+    small = compare("<=", signal("n"), const(5))  # the type makes it true, which only one of the two knows
+    untyped = translate(formula("G", (not_(small),), (2, 9)))
+    typed = translate_typed(formula("F", (small,)), signals)
+    product = untyped.product(typed, lambda x, y: x and y)
+    assert typed.partial and product.size < untyped.size
+    for n in range(1, 6):
+        trace = Trace([{"n": 2}] * n)
+        assert product.accepts(trace) == (untyped.accepts(trace) and typed.accepts(trace)) == (n < 3)
