@@ -28,7 +28,7 @@ def check_reward(context: Context, item: ast.Reward, scope: Scope) -> CheckedRew
     settings = [i for i in item.items if isinstance(i, ast.Setting)]
     context.single([s for s in settings if s.word == "discount"], "discount", "the reward")
     machines = [i for i in item.items if isinstance(i, ast.Machine)]
-    context.single(machines, "machine", "the reward")
+    context.single([i for i in item.items if _is_machine(i, scope)], "machine", "the reward")
     for part in item.items:
         if isinstance(part, ast.RewardTerm):
             term = _term(context, part, scope)
@@ -45,6 +45,14 @@ def check_reward(context: Context, item: ast.Reward, scope: Scope) -> CheckedRew
     if not item.items:
         context.report("AS0510", head(item), block="the reward", mend="write `task : +1.0`")
     return CheckedReward(tuple(terms), tuple(shape), discount, machine, item.span)
+
+
+def _is_machine(item: ast.Item, scope: Scope) -> bool:
+    """Whether an item of a reward is a machine, written out or by its name."""
+    if isinstance(item, ast.RewardTerm) and isinstance(item.subject, ast.Name):
+        symbol = scope.lookup(item.subject.id)
+        return symbol is not None and symbol.kind == "machine"
+    return isinstance(item, ast.Machine)
 
 
 def _term(context: Context, item: ast.RewardTerm, scope: Scope) -> CheckedRewardTerm | None:

@@ -90,6 +90,8 @@ WRONG = [
     ("reward { machine { state a; state b } }", ["AS0511"]),
     ("reward { machine { } }", ["AS0510"]),
     ("reward { machine { state a { on F lit -> a } } }", ["AS0312"]),
+    ("machine m { state a }; machine n { state a }; reward { m : 1; n : 2 }", ["AS0502"]),
+    ("machine m { state a }; reward { m : 1; machine { state b } }", ["AS0502"]),
     ("reward { machine { state a { on lit -> a : door } } }", ["AS0301"]),
     # expectations
     ("task f = F lit; expect f", ["AS0512"]),
