@@ -207,6 +207,8 @@ def _of_parameter(found: Diagnostic, texts: Mapping[str, str]) -> Diagnostic:
     """What is wrong with a value that was given from outside is said of the parameter."""
     if found.span is None or not found.span.source.name.startswith(_GIVEN) or found.severity is not Severity.ERROR:
         return found
+    if found.code == "AS0607":  # it has been said
+        return found
     name = found.span.source.name.removeprefix(_GIVEN)
     return report("AS0607", found.span, name=name, value=texts[name], reason=found.message)
 

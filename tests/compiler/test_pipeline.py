@@ -98,6 +98,7 @@ def test_bad_parameters(given: dict[str, str], expected: str) -> None:
     result = checked(PARAM, parameters=given)
     assert codes(result) == [expected]
     assert not result.ok
+    assert result.diagnostics[0].message.count("cannot be") <= 1
 
 
 # ---------------------------------------------------------------- files
