@@ -494,21 +494,25 @@ def _safe(load: Load) -> Implementation:
 def _each(load: Load) -> Implementation:
     """A formula for each value of a parameter is the conjunction over those that occur."""
     judgement = load(JUDGEMENT)
-    parameter = SignalIR("id", "int", lo=0, hi=3)
+    parameter = SignalIR("id", "int", lo=-2, hi=3)
+
+    of_numbers = (ir.signal("n"), ir.signal("k"))
 
     def bound(node: ir.Node) -> bool:
-        return node.op == "compare" and node.args[0] is ir.signal("n") and node.args[1].op == "const"
+        return node.op == "compare" and node.args[0] in of_numbers and node.args[1].op == "const"
 
     def run(case: Case) -> Sequence[Any]:
         f: Any = case.formula
         node = next(n for n in ir.postorder(f) if bound(n))
         _tabulated(importlib.import_module, case)
 
+        number = node.args[0]
+
         def of(other: ir.Term) -> Any:
-            return replace(f, node, ir.term("compare", (ir.signal("n"), other), node.value))
+            return replace(f, node, ir.term("compare", (number, other), node.value))
 
         for trace in case.traces:
-            values = {step["n"] for step in trace}
+            values = {step[str(number.value)] for step in trace}
             expected = all(evaluate(of(ir.const(v)), trace) for v in values)
             each = of(ir.signal("id"))
             if judgement.judge(each, trace, "task", (*case.signals.values(), parameter), ("id",)).holds != expected:
@@ -557,11 +561,12 @@ def _step_all(load: Load, case: Case, envs: int = 4) -> list[list[int]]:
             for e in np.flatnonzero(fresh):
                 i, trace = queue.pop(0) if queue else (-1, None)
                 running[e] = None if trace is None else (i, trace, 0)
-        active = np.array([r is not None and (tick + 2 * e) % 5 != 0 for e, r in enumerate(running)])
+        pausing = tick % 9 >= 6
+        active = np.array([r is not None and not (pausing and (tick + e) % 2) for e, r in enumerate(running)])
         tick += 1
         steps = [case.traces[0][0] if r is None else r[1][r[2]] for r in running]
         batch = {n: labelling.encode(n, case.signals.get(n), [step.get(n) for step in steps]) for n in names}
-        if active.all() and tick % 2:
+        if active.all():
             codes = monitor.step(batch)
         else:
             codes = monitor.step(batch, active)

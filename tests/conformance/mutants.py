@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -232,6 +233,16 @@ def _changed(mutant: Mutant, source: str) -> ast.Module:
             change()
             return ast.fix_missing_locations(tree)
     raise LookupError(mutant.name)
+
+
+def exists(mutant: Mutant) -> bool:
+    """Whether the module still has the expression that the mutant changes."""
+    return any(m.name == mutant.name for m in _of_module(mutant.module))
+
+
+@functools.cache
+def _of_module(module: str) -> tuple[Mutant, ...]:
+    return tuple(mutants(module))
 
 
 def compiled(mutant: Mutant) -> tuple[CodeType, Path]:

@@ -62,6 +62,10 @@ def _judge(part: str, pairs: int, seed: str) -> int:
         if mutant.name in argued and not part:
             counts["argued to be equivalent"] += 1
             continue
+        if not mutants.exists(mutant):
+            counts["stale"] += 1
+            print(f"stale: {mutant.name}")
+            continue
         outcome = mutants.judge(mutant, offered)
         counts[outcome.how or "missed"] += 1
         print(f"{outcome.how or 'MISSED':8} {outcome.pairs:7} {outcome.backend:28} {mutant.name}", flush=True)

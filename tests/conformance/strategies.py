@@ -189,7 +189,7 @@ def letter_atom(source: Source) -> Formula:
         case 0 | 1:
             return proposition(source)
         case 2:
-            return compare(source.choice(("==", "!=")), signal("say"), const(source.choice(("ab", "-", "--"))))
+            return compare(source.choice(("==", "!=")), signal("say"), const(source.choice(("-", "ab", "-", "--"))))
         case 3:
             s = BY_NAME[source.choice(("door", "tile", "action"))]
             return compare(source.choice(("==", "!=")), signal(s.name), const(source.choice(s.members)))
@@ -276,8 +276,14 @@ def rich_atom(source: Source) -> Formula:
         return letter_atom(source)
     if kind < 6:
         return compare(_comparison(source), number_term(source), number_term(source, 1))
-    if kind < 8:
+    if kind == 6:
         return comparison_atom(source)
+    if kind == 7:  # how a number has changed
+        now, before = signal(source.choice(("x", "z"))), term("prev", value=source.choice(("x", "z", "n")))
+        if source.below(2):
+            return compare(_comparison(source), now, before)
+        change = term("abs", (term("sub", (now, before)),))
+        return compare(_comparison(source), change, const(source.choice((0, 0.5, 1))))
     negated = _negated(source)
     if kind == 8:
         lo = source.choice((-1, 0, 0.5))
