@@ -15,7 +15,11 @@ from agentc.compiler.logic.ir import Formula, Node, Term, Value, const, formula,
 from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
 from agentc.compiler.logic.verdict import Verdict
+from agentc.lang.diagnostics import AgentcError
 from agentc.lang.records import dataclass
+
+MAX_STATES, MAX_SECONDS = 20_000, 5.0
+"""The budget of an example: it is run at every check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,12 @@ def judge(
 
 
 def _judge(f: Formula, trace: Trace, role: str, declared: tuple[SignalIR, ...]) -> Judgement:
-    verdicts = translate_typed(f, declared).judge(trace)
+    try:
+        verdicts = translate_typed(f, declared, max_states=MAX_STATES, max_seconds=MAX_SECONDS).judge(trace)
+    except AgentcError:
+        if role == "safe":
+            raise  # which prefixes violate it, only the automaton tells
+        return Judgement(evaluate(f, trace), None)
     final = next((t for t, v in enumerate(verdicts) if v.final), None)
     if role == "safe":
         violated = Verdict.FALSE in verdicts

@@ -16,7 +16,7 @@ A past operator reads its *memory*: the residual of what it looked at one step b
 
 from __future__ import annotations
 
-from agentc.compiler.automata.bdd import Bdd, Budget
+from agentc.compiler.automata.bdd import Bdd, Budget, OverBudgetError
 from agentc.compiler.logic.ir import FALSE, TRUE, Formula, Node, formula, not_
 from agentc.compiler.logic.rewrite import desugar, formula_nodes
 
@@ -82,6 +82,18 @@ def windows(f: Formula) -> list[Formula]:
     return found
 
 
+def _fits(f: Formula, cells: int, budget: Budget) -> None:
+    """Raise ``OverBudgetError`` if the memory of a past window takes more cells than there may be states.
+
+    A window that is remembered step by step tells about as many pasts apart, so it would not fit either way; what
+    this saves is the memory of finding out.
+    """
+    assert f.interval is not None
+    a, b = f.interval
+    if cells + (a if b is None else b) > budget.states:
+        raise OverBudgetError(f"{budget.states:,} states")
+
+
 class Progression:
     """The diagrams of a primitive formula and of everything below it.
 
@@ -110,7 +122,7 @@ class Progression:
         self._cell: dict[Formula, int] = {}
         self._order: list[Formula] = []  # formulas that depend on the memory, each after those it depends on
         self.needs: dict[Formula, int] = {}  # cells that a formula depends on, as a bit mask
-        self._collect()
+        self._collect(budget)
         self._now: dict[Formula, int] = {}  # diagrams that do not depend on the memory
         self._next: dict[int, int] = {}  # residuals progressed, those that do not depend on the memory
         self._mask: dict[int, int] = {0: 0, 1: 0}
@@ -119,7 +131,7 @@ class Progression:
             if not self.needs[f]:
                 self._diagram(f, self._now, None)
 
-    def _collect(self) -> None:
+    def _collect(self, budget: Budget) -> None:
         """Find the cells of memory and who depends on which; arguments come before what they are arguments of."""
         for f in self.base:
             mask = 0
@@ -127,6 +139,7 @@ class Progression:
                 mask |= self.needs[a]
             chain = []
             if f.op == "S":
+                _fits(f, len(self.cells), budget)
                 for later in windows(f):
                     if later not in self._cell:
                         self._cell[later] = len(self.cells)

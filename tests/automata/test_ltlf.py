@@ -317,3 +317,15 @@ def test_a_product_may_have_fewer_states_than_its_factors():
     for n in range(1, 6):
         trace = Trace([{"n": 2}] * n)
         assert product.accepts(trace) == (untyped.accepts(trace) and typed.accepts(trace)) == (n < 3)
+
+
+@pytest.mark.parametrize(
+    "op, interval",
+    [("S", (0, 10**9)), ("S", (10**9, None)), ("Y", (10**9, 10**9)), ("H", (3, 10**8)), ("T", (1, 10**7))],
+)
+def test_wide_windows_of_the_past_run_out_of_budget_and_not_of_memory(op, interval):
+    p, q = prop("p"), prop("q")
+    f = formula(op, (p,) if op in ("Y", "H") else (p, q), interval)
+    with pytest.raises(AgentcError) as raised:
+        translate(f, max_states=2_000, max_seconds=20)
+    assert raised.value.diagnostics[0].code == "AS0702"
