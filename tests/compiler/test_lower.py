@@ -25,7 +25,7 @@ def agent(text: str) -> AgentIR:
 def test_what_is_shared_stays_shared() -> None:
     """Fifty propositions, each of the two before it, are fifty nodes and not 2^50."""
     lines = ["signal a, b : bool", "prop p0 = a", "prop p1 = b"]
-    lines += [f"prop p{i} = p{i - 1} & !p{i - 2}" for i in range(2, 50)]
+    lines += [f"prop p{i} = p{i - 1} xor p{i - 2}" for i in range(2, 50)]
     found = agent("agent A {\n" + "\n".join(lines) + "\ntask f = F p49\n}")
     assert len(list(postorder(found.formula("f").formula))) < 200
 
