@@ -72,7 +72,7 @@ FAIL = [
     ('task f = F lit; example "a" satisfies f { on }', ["AS0517"]),
     ('task f = F lit; example "a" violates f { on; lit }', ["AS0517"]),
     ('safe g = G lit; example "a" satisfies g { lit; - }', ["AS0517"]),
-    ('safe g = G (lit -> F on); example "a" violates g { lit; - }', ["AS0517"]),
+    ('safe g = G (lit -> F on); example "a" violates g { lit; - }', ["AS0522", "AS0517"]),
     ('task f = F level > 3; example "a" satisfies f { lit; level == 4 }', ["AS0514"]),
     ('prop p = level > 3; task f = F p; example "a" satisfies f { p & level == 2 }', ["AS0516"]),
     ('prop p = level > 3; task f = F p; example "a" satisfies f { p; level == 9 }', []),
