@@ -41,6 +41,8 @@ def check_reward(context: Context, item: ast.Reward, scope: Scope) -> CheckedRew
         elif isinstance(part, ast.Setting) and part.word == "discount":
             value = context.number(part.value, scope, "discount", 0, 1, lo_open=True)
             discount = value if discount is None else discount
+    for name in dict.fromkeys(term.name for term in terms if term.kind == "formula"):
+        context.single([i for i in item.items if _pays(i, name)], name, "the reward")
     machine = check_machine(context, machines[0], scope) if machines else None
     if not item.items:
         context.report("AS0510", head(item), block="the reward", mend="write `task : +1.0`")
@@ -53,6 +55,11 @@ def _is_machine(item: ast.Item, scope: Scope) -> bool:
         symbol = scope.lookup(item.subject.id)
         return symbol is not None and symbol.kind == "machine"
     return isinstance(item, ast.Machine)
+
+
+def _pays(item: ast.Item, name: str) -> bool:
+    """Whether an item pays for the formula of that name, which is paid once."""
+    return isinstance(item, ast.RewardTerm) and isinstance(item.subject, ast.Name) and item.subject.id == name
 
 
 def _term(context: Context, item: ast.RewardTerm, scope: Scope) -> CheckedRewardTerm | None:
