@@ -311,7 +311,7 @@ _OPERATIONS: dict[str, Callable[[bool, bool], bool]] = {
 }
 
 
-@backend("automata, algebra", "boolean", DFA, MTBDD, MINIMIZE, ALPHABET, least=0.2, every=5)
+@backend("automata, algebra", "boolean", DFA, MTBDD, MINIMIZE, ALPHABET, least=0.2, every=3)
 def _algebra(load: Load) -> Implementation:
     """The automaton of a connective, made of those of its arguments."""
     ltlf = load(LTLF)
@@ -319,6 +319,8 @@ def _algebra(load: Load) -> Implementation:
     def run(case: Case) -> Sequence[Any]:
         f = case.formula
         first, *more = [_translated(ltlf.translate_typed, a, case.signals.values()) for a in f.args]
+        if len(ir.show(f)) % 2:  # one factor knows nothing of types
+            first = _translated(ltlf.translate, f.args[0])
         for other in more:
             if f.op in ("and", "or"):
                 first = first.intersection(other) if f.op == "and" else first.union(other)
