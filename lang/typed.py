@@ -62,8 +62,12 @@ def postorder(*roots: Typed) -> Iterator[Typed]:
             stack.extend((a, False) for a in reversed(node.args) if id(a) not in seen)
 
 
+MAX_SHOWN = 2_000
+"""Characters of the text of a node; the text of a shared tree can be exponentially longer than the tree."""
+
+
 def show(root: Typed) -> str:
-    """The tree in prefix notation, for tests and debugging."""
+    """The tree in prefix notation, for tests and debugging; ``...`` stands for parts that are too long."""
     text: dict[int, str] = {}
     for node in postorder(root):
         head = node.op
@@ -72,5 +76,6 @@ def show(root: Typed) -> str:
         if node.value is not None:
             head += f":{node.value}"
         args = " ".join(text[id(a)] for a in node.args)
-        text[id(node)] = f"({head} {args})" if args else head
+        shown = f"({head} {args})" if args else head
+        text[id(node)] = shown if len(shown) <= MAX_SHOWN else f"({head} ...)"
     return text[id(root)]
