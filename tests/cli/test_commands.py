@@ -1,7 +1,6 @@
 """The command line: exit codes, formats, no traceback, nothing heavy imported."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -187,6 +186,6 @@ def test_check_imports_nothing_heavy():
 
 def test_a_reader_that_leaves_is_no_error():
     done = subprocess.run(
-        f"{sys.executable} -m agentc explain | head -1", shell=True, capture_output=True, text=True, env=dict(os.environ)
+        f"{sys.executable} -m agentc explain | head -1", shell=True, capture_output=True, text=True
     )
     assert "Traceback" not in done.stderr
