@@ -42,8 +42,8 @@ class PPOConfig:
     seed: int = 0
     rollout: int = 128
     epochs: int = 4
-    minibatches: int = 4
-    learning_rate: float = 3e-4
+    minibatches: int = 8
+    learning_rate: float = 1e-3
     anneal: bool = True
     gae_lambda: float = 0.95
     clip_low: float = 0.2
