@@ -33,6 +33,7 @@ LABELLING = "agentc.runtime.labelling"
 MONITOR, CLASSES = "agentc.compiler.backends.monitor", "agentc.compiler.automata.classes"
 STEPPING = "agentc.runtime.monitor"
 JUDGEMENT = "agentc.compiler.judgement"
+GUARDS, HOA = "agentc.compiler.automata.guards", "agentc.compiler.automata.hoa"
 AUTOMATA = (LTLF, PROGRESSION, BDD, MTBDD, MINIMIZE, DFA)
 
 
@@ -335,6 +336,42 @@ def _algebra(load: Load) -> Implementation:
         return [a.pop() for a in answers]
 
     return Implementation(lambda case: case.formula.op in ir.CONNECTIVES, run)
+
+
+@backend("guards and HOA", "prefixes", GUARDS, HOA, least=0.9)
+def _guards(load: Load) -> Implementation:
+    """The automaton stepped by its guards, and the one that is read from the text of it."""
+    ltlf, guards, hoa = load(LTLF), load(GUARDS), load(HOA)
+
+    def run(case: Case) -> Sequence[Any]:
+        if len(ir.show(case.formula)) % 2:
+            dfa = _translated(ltlf.translate_typed, case.formula, case.signals.values())
+        else:
+            dfa = _translated(ltlf.translate, case.formula)
+        names = {guards.label(a): a for a in dfa.atoms}
+        again = hoa.read_hoa(hoa.write_hoa(dfa, "f"), names)
+        covers: dict[int, Any] = {}
+        found = []
+        for trace in case.traces:
+            state, course = 0, []
+            for letter in dfa.letters(trace):
+                if state not in covers:
+                    covers[state] = guards.covers(dfa, state)
+                targets = [t for t, c in covers[state].items() if any(all(letter[i] == v for i, v in p) for p in c)]
+                if len(targets) != 1:
+                    raise ValueError(f"in state {state} the guards of {targets} hold for {letter}")
+                state = targets[0]
+                course.append(dfa.accepting[state])
+            if _holds_at_prefixes(again, trace) != course:
+                raise ValueError("what is read is another automaton than what was written")
+            found.append(course)
+        return found
+
+    def distinct(case: Case) -> bool:
+        atoms = ir.atoms(case.formula)
+        return len({ir.show(a) for a in atoms}) == len(atoms)
+
+    return Implementation(distinct, run)
 
 
 # ---------------------------------------------------------------- the truth of atoms, vectorised
