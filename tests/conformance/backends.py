@@ -6,7 +6,8 @@ import contextlib
 import importlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -338,6 +339,29 @@ def _algebra(load: Load) -> Implementation:
     return Implementation(lambda case: case.formula.op in ir.CONNECTIVES, run)
 
 
+def _otherwise_written(text: str) -> str:
+    """The same automaton in HOA with aliases, parentheses, constants and names of states."""
+    width = int(re.search(r"AP: (\d+)", text)[1])  # type: ignore[index]
+    aliases = "".join(f"Alias: @p{i} {i}\n" for i in range(width))
+    head, body = text.split("--BODY--")
+
+    def label(found: re.Match[str]) -> str:
+        literals = re.sub(r"\d+", lambda m: f"@p{m[0]}" if int(m[0]) % 2 else f"({m[0]})", found[1])
+        return f"[(({literals}) & t | f)]"
+
+    body = re.sub(r"\[(.*?)\]", label, body)
+    return head + aliases + "--BODY--" + re.sub(r"State: (\d+)", r'State: \1 "s\1"', body)
+
+
+def _guard_formulas(texts: Mapping[int, str], case: Case) -> dict[int, Formula]:
+    try:
+        return {t: compile_formula(text, case.signals.values()) for t, text in texts.items()}
+    except AgentcError as error:
+        if {d.code for d in error.diagnostics} & {"AS0316", "AS0322"}:  # no finite value, always true
+            return {}
+        raise
+
+
 @backend("guards and HOA", "prefixes", GUARDS, HOA, least=0.9)
 def _guards(load: Load) -> Implementation:
     """The automaton stepped by its guards, and the one that is read from the text of it."""
@@ -349,7 +373,18 @@ def _guards(load: Load) -> Implementation:
         else:
             dfa = _translated(ltlf.translate, case.formula)
         names = {guards.label(a): a for a in dfa.atoms}
-        again = hoa.read_hoa(hoa.write_hoa(dfa, "f"), names)
+        text = hoa.write_hoa(dfa, "f")
+        again, dressed = hoa.read_hoa(text, names), hoa.read_hoa(_otherwise_written(text), names)
+        for wrong in (re.sub("Acceptance:.*", "", text), text.replace("]", " & x]", 1)):
+            try:
+                hoa.read_hoa(wrong, names)
+            except AgentcError as error:
+                if [d.code for d in error.diagnostics] != ["AS0705"]:
+                    raise
+            else:
+                raise ValueError("a text without acceptance, or with an unknown label, was read")
+        texts: dict[int, dict[int, Formula]] = {}
+        written = all(map(_can_be_written, ir.postorder(case.formula)))
         covers: dict[int, Any] = {}
         found = []
         for trace in case.traces:
@@ -360,9 +395,15 @@ def _guards(load: Load) -> Implementation:
                 targets = [t for t, c in covers[state].items() if any(all(letter[i] == v for i, v in p) for p in c)]
                 if len(targets) != 1:
                     raise ValueError(f"in state {state} the guards of {targets} hold for {letter}")
+                if written and len(trace) < 4:
+                    if state not in texts:
+                        texts[state] = _guard_formulas(guards.guards(dfa, state), case)
+                    said = [t for t, g in texts[state].items() if evaluate(g, trace, len(course))]
+                    if texts[state] and said != targets:
+                        raise ValueError(f"in state {state} the guards of {said} hold as they are written")
                 state = targets[0]
                 course.append(dfa.accepting[state])
-            if _holds_at_prefixes(again, trace) != course:
+            if _holds_at_prefixes(again, trace) != course or _holds_at_prefixes(dressed, trace) != course:
                 raise ValueError("what is read is another automaton than what was written")
             found.append(course)
         return found
