@@ -375,7 +375,8 @@ def _guards(load: Load) -> Implementation:
         names = {guards.label(a): a for a in dfa.atoms}
         text = hoa.write_hoa(dfa, "f")
         again, dressed = hoa.read_hoa(text, names), hoa.read_hoa(_otherwise_written(text), names)
-        for wrong in (re.sub("Acceptance:.*", "", text), text.replace("]", " & x]", 1)):
+        head, body = text.split("--BODY--")
+        for wrong in (re.sub("Acceptance:.*", "", text), head + "--BODY--" + body.replace("]", " & x]", 1)):
             try:
                 hoa.read_hoa(wrong, names)
             except AgentcError as error:
