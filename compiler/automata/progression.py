@@ -137,21 +137,24 @@ class Progression:
             mask = 0
             for a in f.args if f.op != "atom" else ():
                 mask |= self.needs[a]
-            chain = []
+            new: set[Formula] = set()
             if f.op == "S":
                 _fits(f, len(self.cells), budget)
-                for later in windows(f):
+                chain = windows(f)
+                for later in chain:
                     if later not in self._cell:
                         self._cell[later] = len(self.cells)
                         self.cells.append(later)
                         if later not in self.needs:
-                            chain.append(later)
-                    mask |= 1 << self._cell[later]
-                for part in reversed(chain):
-                    self.needs[part] = mask
-                    self._order.append(part)
+                            new.add(later)
+                for part in reversed(chain):  # each needs the cells of its own later windows, and no others
+                    own = 1 << self._cell[part]
+                    if part in new:
+                        self.needs[part] = mask | own if decrement(part) is part else mask
+                        self._order.append(part)
+                    mask |= own
             self.needs[f] = mask
-            if mask and f not in chain:
+            if mask and f not in new:
                 self._order.append(f)
 
     # ------------------------------------------------------------ states
