@@ -16,7 +16,7 @@ install: $(STAMP)
 
 $(STAMP):
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[train,minigrid,classic,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[train,minigrid,classic,mujoco,plan,verify,llm,dev]'
 	@rm -f $(VENV)/.installed-* && touch $@
 
 demo: install

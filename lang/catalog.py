@@ -2,28 +2,17 @@
 
 Ranges: AS01 syntax, AS02 names and imports, AS03 types, AS04 units and time, AS05 formulas and roles,
 AS06 configuration, AS07 backends and fragments, AS08 bundles, checkpoints and traces, AS09 environments,
-running and the command line. A sentence is one terse phrase with the offending value in it; the help
-proposes the mend. Each code has a page ``lang/pages/<code>.md``.
+running and the command line; from AS10 on one range for each file of :mod:`agentc.lang.sentences`. A sentence is one
+terse phrase with the offending value in it; the help proposes the mend. Each code has a page ``lang/pages/<code>.md``.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from agentc.lang.diagnostics import Severity
-
-
-class Entry(NamedTuple):
-    """One row of the table."""
-
-    code: str
-    name: str
-    severity: Severity
-    message: str
-    help: str | None = None
-
-
-_E, _W, _N = Severity.ERROR, Severity.WARNING, Severity.NOTE
+from agentc.lang.catalog_entry import ERROR as _E
+from agentc.lang.catalog_entry import NOTE as _N
+from agentc.lang.catalog_entry import WARNING as _W
+from agentc.lang.catalog_entry import Entry
+from agentc.lang.sentences import automata, language_models, learning, plans, signals, systems, verification
 
 _ROWS = (
     # ---------------------------------------------------------------- AS01 syntax
@@ -419,6 +408,13 @@ _ROWS = (
         "AS0944", "unknown-grid-code", _E, "the {array} of environment {env} has the code {value} in channel {channel}",
         "codes up to {limit} are known there; wrap the environment, or offer the grid as a float32 space",
     ),
+    *signals.ROWS,
+    *systems.ROWS,
+    *plans.ROWS,
+    *verification.ROWS,
+    *language_models.ROWS,
+    *learning.ROWS,
+    *automata.ROWS,
 )
 
 CATALOG: dict[str, Entry] = {row.code: row for row in _ROWS}

@@ -1,0 +1,1 @@
+"""Signals over time: windows, robustness, regions, timed subgoals."""

@@ -1,0 +1,1 @@
+"""Declared systems: dynamics, transitions, and how they are evaluated."""

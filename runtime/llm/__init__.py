@@ -1,0 +1,1 @@
+"""Language-model agents: decoder, models, tools, guard."""

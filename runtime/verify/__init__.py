@@ -1,0 +1,1 @@
+"""Verification: one file per method, its answers and its certificates."""

@@ -1,0 +1,1 @@
+"""The checker of certificates: small, exact, and sharing no code with the provers."""
