@@ -189,13 +189,172 @@ class ExampleIR:
 
 
 @dataclass(frozen=True, slots=True)
+class VariableIR:
+    """A state, input or disturbance of a declared system.
+
+    ``lo`` and ``hi`` are in SI base units (``unit`` is what was written), None is unbounded; ``members`` only of
+    ``enum``.
+    """
+
+    name: str
+    role: Literal["state", "input", "disturbance"]
+    kind: Literal["real", "int", "bool", "enum"]
+    members: tuple[str, ...] = ()
+    lo: float | None = None
+    hi: float | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EquationIR:
+    """``target' = value``: a rate per second, or the next value in a difference equation, a reset or an update.
+
+    In a controller it is the value of the input ``target``. ``value`` reads the variables of the system by their
+    own names; it is a formula exactly where ``target`` is Boolean.
+    """
+
+    target: str
+    value: Formula | Term
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def term(self) -> Term:
+        """The value of a number or an enum. Raises ``TypeError`` for that of a Boolean."""
+        if not isinstance(self.value, Term):
+            raise TypeError(f"{self.target} is Boolean: its value is a formula")
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionIR:
+    """``on guard -> target { resets }``: tried in order after every step; what no reset names keeps its value."""
+
+    guard: Formula
+    target: str
+    resets: tuple[EquationIR, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModeIR:
+    """A mode with an equation for every state (those of the system that it does not give itself included)."""
+
+    name: str
+    equations: tuple[EquationIR, ...]
+    invariant: Formula | None = None
+    transitions: tuple[TransitionIR, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BranchIR:
+    """What a command does with a probability; what no update names keeps its value."""
+
+    probability: float
+    updates: tuple[EquationIR, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandIR:
+    """A guarded command; its updates happen at once, all of the values before it."""
+
+    name: str
+    guard: Formula
+    branches: tuple[BranchIR, ...]
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StartIR:
+    """Where a state begins.
+
+    ``values`` are ``(v,)`` of a ``point``, ``(lo, hi)`` of a ``range`` (a set, sampled uniformly) and of
+    ``uniform``, the members of a ``set``, ``(mean, deviation)`` of ``normal``.
+    """
+
+    variable: str
+    kind: Literal["point", "range", "set", "uniform", "normal"]
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentIR:
+    """A component of a mixture: its probability, a start for every state, and what the states then meet."""
+
+    weight: float
+    starts: tuple[StartIR, ...]
+    constraint: Formula | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InitialIR:
+    """The initial distribution: a mixture, mostly of one component; weights sum to 1."""
+
+    components: tuple[ComponentIR, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerIR:
+    """A feedback law: a value for every input, of the present state; the simulator clips it to the input's range."""
+
+    name: str
+    laws: tuple[EquationIR, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemIR:
+    """A declared system.
+
+    It has either ``commands`` (a transition system) or dynamics: ``modes``, of which the first is the initial one,
+    or without modes ``equations``. ``integrator`` is ``euler midpoint heun rk4 rk45 exact`` of differential
+    equations and ``difference`` where the equations give next values; ``step`` is in seconds, None where none is
+    declared. ``outputs`` are the states that are observed. Parameters are folded into the terms.
+    """
+
+    name: str
+    variables: tuple[VariableIR, ...]
+    equations: tuple[EquationIR, ...]
+    modes: tuple[ModeIR, ...]
+    commands: tuple[CommandIR, ...]
+    outputs: tuple[str, ...]
+    step: float | None
+    integrator: str
+    initial: InitialIR
+    controllers: tuple[ControllerIR, ...]
+
+    def of_role(self, role: str) -> tuple[VariableIR, ...]:
+        """The variables of a role, in source order."""
+        return tuple(v for v in self.variables if v.role == role)
+
+    @property
+    def states(self) -> tuple[VariableIR, ...]:
+        """The states, in source order."""
+        return self.of_role("state")
+
+    @property
+    def inputs(self) -> tuple[VariableIR, ...]:
+        """The inputs, in source order."""
+        return self.of_role("input")
+
+    @property
+    def disturbances(self) -> tuple[VariableIR, ...]:
+        """The disturbances, in source order."""
+        return self.of_role("disturbance")
+
+    def controller(self, name: str) -> ControllerIR:
+        """The controller of that name. Raises ``KeyError``."""
+        for item in self.controllers:
+            if item.name == name:
+                return item
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
 class OutlineIR:
     """A construct whose backend is not built yet: its checked content as data, and the backend it waits for.
 
     ``content`` maps keys to configuration values; formulas and terms inside are written in ``show`` syntax.
     """
 
-    construct: Literal["system", "phase", "tool", "model", "prompt", "role", "deploy", "decode", "cost", "budget"]
+    construct: Literal["phase", "tool", "model", "prompt", "role", "deploy", "decode", "cost", "budget"]
     name: str
     backend: str
     content: Mapping[str, Literalish]
@@ -217,6 +376,7 @@ class AgentIR:
     verifies: tuple[VerifyIR, ...] = ()
     examples: tuple[ExampleIR, ...] = ()
     outlines: tuple[OutlineIR, ...] = ()
+    system: SystemIR | None = None
     parameters: Mapping[str, Literalish] = field(default_factory=dict)
 
     @property

@@ -10,7 +10,7 @@ from agentc.compiler.lower import given
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
 from agentc.compiler.training_config import TRAINERS, check_against
 from agentc.compiler.verify_config import BUILT, METHODS
-from agentc.lang.checked import CheckedAgent, CheckedSpec, CheckedTrain, CheckedVerify
+from agentc.lang.checked import CheckedAgent, CheckedOutline, CheckedSpec, CheckedTrain, CheckedVerify
 from agentc.lang.diagnostics import Diagnostic, report
 from agentc.lang.spelling import nearest
 
@@ -59,7 +59,8 @@ def _pending(agent: CheckedAgent) -> list[Diagnostic]:
     found: dict[str, Diagnostic] = {}
     outlines = list(agent.outlines)
     if agent.environment is not None and agent.environment.system is not None:
-        outlines.insert(0, agent.environment.system)
+        system = agent.environment.system
+        outlines.insert(0, CheckedOutline("system", system.name, {}, system.span))
     for outline in outlines:
         backend = BACKENDS.get(outline.construct)
         if backend is not None and backend not in found:

@@ -20,6 +20,7 @@ from agentc.compiler.logic.ir import (
     Node,
     Term,
     Value,
+    and_,
     formula,
     postorder,
     prop,
@@ -33,6 +34,7 @@ from agentc.compiler.training_config import TRAINERS, Given, check_against
 from agentc.compiler.turns import beginning, within
 from agentc.compiler.verify_config import METHODS
 from agentc.lang import checked
+from agentc.lang.checked_system import CheckedEquation, CheckedInitial, CheckedMode, CheckedSystem, Variable
 from agentc.lang.typed import Typed
 
 _FORMULAS = frozenset(("true", "false", "first", "last", "atom", *CONNECTIVES, *FUTURE, *PAST))
@@ -144,11 +146,12 @@ def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
     definitions = {s.name: s.definition for s in all_signals(agent) if s.definition is not None}
     fold = Lowering((), turn, definitions)
     environment = None
-    outlines = [_outline(o, fold) for o in agent.outlines]
+    system = None
     if agent.environment is not None:
         environment = _environment(agent.environment, fold)
         if agent.environment.system is not None:
-            outlines.insert(0, _outline(agent.environment.system, fold))
+            own = {s.name: s.definition for s in agent.environment.signals if s.definition is not None}
+            system = lower_system(agent.environment.system, Lowering((), None, own))
     return target.AgentIR(
         name=agent.name,
         doc=agent.doc,
@@ -168,7 +171,8 @@ def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
         ),
         verifies=tuple(_verify(v, fold) for v in agent.verifies),
         examples=tuple(_example(e, agent, turn, definitions) for e in agent.examples),
-        outlines=tuple(outlines),
+        outlines=tuple(_outline(o, fold) for o in agent.outlines),
+        system=system,
         parameters=dict(agent.parameters),
     )
 
@@ -291,6 +295,75 @@ def _content(value: checked.Content, fold: Lowering) -> Literalish:
     if isinstance(value, tuple):
         return tuple(_content(item, fold) for item in value)
     return value
+
+
+# ---------------------------------------------------------------- systems
+
+
+def lower_system(system: CheckedSystem, fold: Lowering) -> target.SystemIR:
+    """The meaning of a checked system."""
+    return target.SystemIR(
+        name=system.name,
+        variables=tuple(_variable(v) for v in system.variables),
+        equations=_equations(system.equations, fold),
+        modes=tuple(_mode(m, fold) for m in system.modes),
+        commands=tuple(
+            target.CommandIR(
+                c.name,
+                TRUE if c.guard is None else fold.formula(c.guard),
+                tuple(target.BranchIR(b.probability or 0.0, _equations(b.updates, fold)) for b in c.branches),
+                c.span,
+            )
+            for c in system.commands
+        ),
+        outputs=system.outputs,
+        step=system.step,
+        integrator=system.integrator,
+        initial=_initial(system.initial, fold),
+        controllers=tuple(target.ControllerIR(c.name, _equations(c.laws, fold)) for c in system.controllers),
+    )
+
+
+def _variable(variable: Variable) -> target.VariableIR:
+    type_ = variable.type
+    return target.VariableIR(
+        variable.name,
+        variable.kind,  # type: ignore[arg-type]  # outputs are no variables of their own
+        type_.kind,  # type: ignore[arg-type]  # the checker lets no other kind be a variable's
+        type_.members,
+        type_.lo,
+        type_.hi,
+        variable.unit,
+    )
+
+
+def _equations(equations: tuple[CheckedEquation, ...], fold: Lowering) -> tuple[target.EquationIR, ...]:
+    return tuple(target.EquationIR(e.target, fold.node(e.value), e.span) for e in equations)  # type: ignore[arg-type]
+
+
+def _mode(mode: CheckedMode, fold: Lowering) -> target.ModeIR:
+    return target.ModeIR(
+        mode.name,
+        _equations(mode.equations, fold),
+        and_(*(fold.formula(i) for i in mode.invariants)) if mode.invariants else None,
+        tuple(
+            target.TransitionIR(fold.formula(j.guard), j.target, _equations(j.resets, fold)) for j in mode.jumps
+        ),
+    )
+
+
+def _initial(initial: CheckedInitial, fold: Lowering) -> target.InitialIR:
+    total = sum(c.weight for c in initial.components)
+    return target.InitialIR(
+        tuple(
+            target.ComponentIR(
+                component.weight / total,
+                tuple(target.StartIR(s.variable, s.kind, s.values) for s in component.starts),  # type: ignore[arg-type]
+                and_(*(fold.formula(c) for c in component.constraints)) if component.constraints else None,
+            )
+            for component in initial.components
+        )
+    )
 
 
 # ---------------------------------------------------------------- examples

@@ -24,6 +24,7 @@ from agentc.compiler.agent import (
 from agentc.compiler.logic.ir import Node, Value, postorder
 from agentc.compiler.logic.sorts import ANY, BOOL, Sort, check_sorts, sort_of_signal, sort_of_value
 from agentc.compiler.planned import ALGORITHMS
+from agentc.compiler.systems.wellformed import check_system
 from agentc.compiler.training_config import TRAINERS, Given, TrainerSchema, check_against
 from agentc.compiler.verify_config import METHODS
 
@@ -43,6 +44,9 @@ def check_agent(agent: AgentIR) -> None:
     names = _distinct((f.name for f in agent.formulas), "formulas")
     if agent.environment is not None:
         _environment(agent.environment)
+    if agent.system is not None:
+        with _at("system"):
+            check_system(agent.system)
     for i, prop in enumerate(agent.propositions):
         _name(prop.name, f"propositions.{i}.name")
         _sorted(prop.formula, sorts, f"propositions.{i}")

@@ -273,8 +273,7 @@ class AgentChecker:
     def _controllers(self) -> tuple[str, ...]:
         if self.environment is None or self.environment.system is None:
             return ()
-        controllers = self.environment.system.content["controllers"]
-        return tuple(controllers) if isinstance(controllers, dict) else ()
+        return tuple(c.name for c in self.environment.system.controllers)
 
     def _parameters(self) -> dict[str, Value]:
         """The values of the ``param``s that the agent can see."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from agentc.lang import ast
 from agentc.lang.check_context import Context, of_type
 from agentc.lang.check_signal import check_signal, check_step
-from agentc.lang.check_system import SYSTEM_ARGUMENTS, check_system, system_content
+from agentc.lang.check_system import SYSTEM_ARGUMENTS, check_system
 from agentc.lang.checked import CheckedEnvironment, CheckedSignal, Content
 from agentc.lang.context import nearest
 from agentc.lang.imports import Library, declare
@@ -330,7 +330,7 @@ def _bind_system(
         call = replace(call, arguments=tuple(rest))
     body, values = _arguments(context, symbol, item.parameters, call, span, scope)
     initial = special["init"].value if "init" in special else None
-    system = check_system(context, item, body, initial=initial, used_as_environment=span)
+    system, defined = check_system(context, item, body, initial=initial, used_as_environment=span)
     horizon: int | None = None
     if "horizon" in special:
         horizon = context.whole(special["horizon"].value, scope, "horizon", 1)
@@ -345,7 +345,7 @@ def _bind_system(
         context.define(agent, read)
         agent.symbols.setdefault(variable.name, read)
         signals.append(CheckedSignal(name, variable.type, variable.span, variable.unit))
-    for signal in system.signals:
+    for signal in defined:
         context.define(agent, Symbol(signal.name, "signal", signal.type, signal.span))
         signals.append(signal)
     share(context, item.items, body, agent)
@@ -365,6 +365,6 @@ def _bind_system(
         horizon=horizon,
         controls=tuple(s.name for s in signals if s.name.startswith("action.")),
         span=span,
-        system=system_content(item, system, values),
+        system=system,
     )
     return Bound(environment, tuple(i for i in item.items if isinstance(i, SHARED)), body)

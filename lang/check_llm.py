@@ -10,12 +10,11 @@ from collections.abc import Mapping
 
 from agentc.lang import ast
 from agentc.lang.check_context import Context, first_line, listed
-from agentc.lang.check_system import type_content
 from agentc.lang.checked import CheckedOutline, CheckedSignal, Content
 from agentc.lang.context import nearest
 from agentc.lang.scope import Scope, Symbol
 from agentc.lang.source import Span
-from agentc.lang.types import BOOL, TEXT
+from agentc.lang.types import BOOL, TEXT, Type
 
 GENERATORS = ("regex", "json", "grammar", "choice")
 """What writes a phase, beside ``text``, ``call`` and ``result``."""
@@ -139,3 +138,19 @@ def check_decode(context: Context, item: ast.Block, scope: Scope) -> CheckedOutl
         else:
             content[part.word] = context.content(part.value, scope)
     return CheckedOutline("decode", "decode", content, first_line(item.span))
+
+
+def type_content(type_: Type) -> dict[str, Content]:
+    """A type as data."""
+    content: dict[str, Content] = {"type": type_.kind}
+    if type_.members:
+        content["members"] = type_.members
+    if type_.lo is not None:
+        content["lo"] = type_.lo
+    if type_.hi is not None:
+        content["hi"] = type_.hi
+    if type_.size is not None:
+        content["size"] = type_.size
+    if type_.unit.si:
+        content["unit"] = type_.unit.si
+    return content

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Literal
 
+from agentc.lang.checked_system import CheckedSystem
 from agentc.lang.diagnostics import Diagnostic, Severity
 from agentc.lang.records import dataclass
 from agentc.lang.scope import Scope
@@ -62,7 +63,7 @@ class CheckedEnvironment:
     horizon: int | None
     controls: tuple[str, ...]
     span: Span
-    system: CheckedOutline | None = None
+    system: CheckedSystem | None = None
 
 
 @dataclass(frozen=True, slots=True)

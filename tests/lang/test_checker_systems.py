@@ -3,11 +3,12 @@
 import pytest
 
 from agentc.lang.checked import CheckedAgent
+from agentc.lang.checked_system import CheckedSystem
 from agentc.lang.checker import check_module
 from agentc.lang.imports import Library
 from agentc.lang.parser import parse
 from agentc.lang.source import Source
-from agentc.lang.typed import Typed, show
+from agentc.lang.typed import show
 
 
 def codes(text: str) -> list[str]:
@@ -71,6 +72,11 @@ WRONG = [
     ("state x : real; x' = 1Hz; init { x in [2, 1] }", ["AS0314"]),
     ("state x : real; x' = 1Hz; init { x = normal(1) }", ["AS0547"]),
     ("state x : real; x' = 1Hz; init { x = 1; x = 2 }", ["AS0609"]),
+    ("state x : real; x' = 1Hz; init { x = normal(1, 0) }", ["AS0614"]),
+    ("state x : real; x' = 1Hz; init { x = uniform(2, 1) }", ["AS0314"]),
+    ("state x : real; x' = 1Hz; init { x in [0, 1]; x + 1 }", ["AS0311"]),
+    ("state x : real; x' = 1Hz; init [{ weight = 0; x = 1 }, { x = 2 }]", ["AS0614"]),
+    ("state x : real; x' = 1Hz; init []", ["AS0547"]),
     ("state x : real; x' = 1Hz; init { x = 1 }; init { x = 2 }", ["AS0502"]),
 ]
 
@@ -117,27 +123,41 @@ def test_a_system_is_an_environment() -> None:
     assert found.formulas[0].typed.interval == (10, 20)
 
 
+def system_of(found: CheckedAgent) -> CheckedSystem:
+    assert found.environment is not None and found.environment.system is not None
+    return found.environment.system
+
+
 def test_initial_values_of_the_agent_win() -> None:
-    system = agent("cart(init = { x = uniform(0, 1); w in [0, 2] })").environment
-    assert system is not None and system.system is not None
-    assert system.system.content["initial"] == {"w": {"in": (0.0, 2.0)}, "x": {"uniform": (0, 1)}}
+    (component,) = system_of(agent("cart(init = { x = uniform(0, 1); w in [0, 2] })")).initial.components
+    starts = {s.variable: (s.kind, s.values) for s in component.starts}
+    assert starts == {"w": ("range", (0.0, 2.0)), "x": ("uniform", (0, 1))}
+
+
+def test_initial_values_can_be_mixed_and_constrained() -> None:
+    init = "[{ weight = 3; x = 0m; w = 1m/s }, { x in [1, 2]; w = 0m/s; x + 1m > w * 1s }]"
+    system = system_of(agent(f"cart(init = {init})"))
+    first, second = system.initial.components
+    assert (first.weight, second.weight) == (3.0, 1.0)
+    assert [s.kind for s in second.starts] == ["range", "point"]
+    assert [show(c) for c in second.constraints] == ["(atom (compare:> (add signal:x const:1.0) (mul signal:w const:1.0)))"]
+
+
+def test_an_agent_adds_constraints_to_those_of_the_system() -> None:
+    (component,) = system_of(agent("cart(init = { x in [0, 1]; x < w * 1s })")).initial.components
+    assert len(component.constraints) == 1
+    assert {s.variable for s in component.starts} == {"x", "w"}
 
 
 def test_every_system_can_stop() -> None:
-    environment = agent("cart(init = { x = 0m })", "safe f = G x < 9m; deploy { fallback stop; monitor f }").environment
-    assert environment is not None and environment.system is not None
-    controllers = environment.system.content["controllers"]
-    assert isinstance(controllers, dict)
-    assert controllers["stop"] == {"v": 0.5, "u": 0.0}  # the nearest to zero
-    assert {k: v.value if isinstance(v, Typed) else v for k, v in controllers["crawl"].items()} == {"v": 0.5, "u": 0}
+    system = system_of(agent("cart(init = { x = 0m })", "safe f = G x < 9m; deploy { fallback stop; monitor f }"))
+    laws = {c.name: {e.target: e.value.value for e in c.laws} for c in system.controllers}
+    assert laws == {"stop": {"v": 0.5, "u": 0.0}, "crawl": {"v": 0.5, "u": 0}}  # the nearest to zero
 
 
 def test_equations_are_kept() -> None:
-    environment = agent("cart(init = { x = 0m })").environment
-    assert environment is not None and environment.system is not None
-    equations = environment.system.content["equations"]
-    assert isinstance(equations, dict)
-    assert show(equations["x"]) == "(add signal:v (mul signal:d signal:u))"
+    equations = {e.target: show(e.value) for e in system_of(agent("cart(init = { x = 0m })")).equations}
+    assert equations["x"] == "(add signal:v (mul signal:d signal:u))"
 
 
 @pytest.mark.parametrize(
