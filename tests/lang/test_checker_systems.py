@@ -140,7 +140,8 @@ def test_initial_values_can_be_mixed_and_constrained() -> None:
     first, second = system.initial.components
     assert (first.weight, second.weight) == (3.0, 1.0)
     assert [s.kind for s in second.starts] == ["range", "point"]
-    assert [show(c) for c in second.constraints] == ["(atom (compare:> (add signal:x const:1.0) (mul signal:w const:1.0)))"]
+    shown = ["(atom (compare:> (add signal:x const:1.0) (mul signal:w const:1.0)))"]
+    assert [show(c) for c in second.constraints] == shown
 
 
 def test_an_agent_adds_constraints_to_those_of_the_system() -> None:
