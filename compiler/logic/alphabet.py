@@ -274,7 +274,9 @@ def _numbers(constants: Sequence[float], s: SignalIR | None) -> tuple[Value, ...
     values += [v for v in (lo, hi) if math.isfinite(v)]
     values += points
     values += [math.nextafter(c, way) for c in points for way in (-math.inf, math.inf)]
-    return tuple(float(v) for v in sorted(set(values)) if lo <= v <= hi and math.isfinite(v))
+    values += [(a + b) / 2 for a, b in itertools.pairwise(sorted({lo, *points, hi})) if math.isfinite(a + b)]
+    allowed = {float(v) for v in values if lo <= v <= hi and math.isfinite(v)}
+    return tuple(sorted(allowed, key=lambda v: (len(repr(v)), v)))  # the first that has a letter is its example
 
 
 def _texts(constants: Sequence[str], s: SignalIR | None) -> tuple[Value, ...] | None:

@@ -32,7 +32,7 @@ COMMANDS = {
     "verify": ("pending", "Prove or refute safety (its backend is not built yet)."),
     "run": ("pending", "Run a deployed agent (its backend is not built yet)."),
     "monitor": ("pending", "Monitor a recorded trace (its backend is not built yet)."),
-    "plan": ("pending", "Compare two versions of a spec (its backend is not built yet)."),
+    "plan": ("plan", "Compare two versions of a spec by what they mean."),
     "guard": ("pending", "Guard an agent's tool calls (its backend is not built yet)."),
     "lsp": ("pending", "Serve an editor (its backend is not built yet)."),
 }

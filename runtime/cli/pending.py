@@ -11,7 +11,6 @@ BACKENDS = {
     "verify": "verification",
     "run": "deployment",
     "monitor": "trace monitoring",
-    "plan": "spec comparison",
     "guard": "tool-call guard",
     "lsp": "language server",
 }
