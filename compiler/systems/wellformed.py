@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from agentc.compiler.agent import ComponentIR, EquationIR, SystemIR, VariableIR
-from agentc.compiler.logic.ir import Formula, Node, Term, Value, postorder
-from agentc.compiler.logic.sorts import Sort, check_sorts, sort_of_signal
+from agentc.compiler.logic.ir import Formula, Node, Value, postorder
+from agentc.compiler.logic.sorts import check_sorts, sort_of_signal
+from agentc.compiler.systems.graph import graph_of
 
 INTEGRATORS = ("euler", "midpoint", "heun", "rk4", "rk45", "exact", "difference")
 """How a step of a differential equation is made; ``difference`` is none: the equations give the next value."""
@@ -26,7 +27,6 @@ def check_system(system: SystemIR) -> None:
     names = _distinct((v.name for v in system.variables), "variables")
     for variable in system.variables:
         _variable(variable)
-    sorts = {v.name: sort_of_signal(v.kind) for v in system.variables}
     states = {v.name: v for v in system.states}
     _must(bool(states), "variables", "there is no state")
     _must(system.integrator in INTEGRATORS, "integrator", f"there is no integrator {system.integrator!r}")
@@ -35,37 +35,73 @@ def check_system(system: SystemIR) -> None:
     _distinct(system.outputs, "outputs")
     _must(set(system.outputs) <= states.keys(), "outputs", "one is no state")
     _must(not system.commands or not (system.equations or system.modes), "commands", "there are equations too")
+    everything = _Expressions(system.variables)
     whole = not system.commands and not system.modes
-    _equations(system.equations, states, sorts, "equations", whole=whole)
+    everything.equations(system.equations, states, "equations", whole=whole)
     targets = _distinct((m.name for m in system.modes), "modes")
     for mode in system.modes:
         place = f"modes.{mode.name}"
-        _equations(mode.equations, states, sorts, place, whole=True)
+        everything.equations(mode.equations, states, place, whole=True)
         if mode.invariant is not None:
-            _present(mode.invariant, sorts, place)
+            everything.present(mode.invariant, place)
         for transition in mode.transitions:
             _must(transition.target in targets, place, f"there is no mode {transition.target!r}")
-            _present(transition.guard, sorts, place)
-            _equations(transition.resets, states, sorts, place)
+            everything.present(transition.guard, place)
+            everything.equations(transition.resets, states, place)
     _distinct((c.name for c in system.commands), "commands")
     for command in system.commands:
         place = f"commands.{command.name}"
-        _present(command.guard, sorts, place)
-        weights = [b.probability for b in command.branches]
-        sound = bool(weights) and all(0 <= p <= 1 for p in weights) and abs(sum(weights) - 1) <= 1e-9
-        _must(sound, place, "its probabilities do not sum to 1")
+        everything.present(command.guard, place)
+        _weights([b.probability for b in command.branches], place)
         for branch in command.branches:
-            _equations(branch.updates, states, sorts, place)
+            everything.equations(branch.updates, states, place)
     inputs = {v.name: v for v in system.inputs}
     _distinct((c.name for c in system.controllers), "controllers")
-    read = {name: sorts[name] for name in names - {v.name for v in system.disturbances}}
     for controller in system.controllers:
-        _equations(controller.laws, inputs, read, f"controllers.{controller.name}", whole=True)
-    weights = [c.weight for c in system.initial.components]
-    sound = bool(weights) and all(0 < w <= 1 for w in weights) and abs(sum(weights) - 1) <= 1e-9
-    _must(sound, "initial", "its weights do not sum to 1")
+        laws = _Expressions(system.variables, names - {v.name for v in system.disturbances} - inputs.keys())
+        laws.equations(controller.laws, inputs, f"controllers.{controller.name}", whole=True)
+    _weights([c.weight for c in system.initial.components], "initial")
     for component in system.initial.components:
-        _component(component, states, {name: sorts[name] for name in states})
+        _component(component, states)
+        if component.constraint is not None:
+            _Expressions(system.variables, states).present(component.constraint, "initial")
+
+
+class _Expressions:
+    """Checks expressions that read some of the variables."""
+
+    def __init__(self, variables: Iterable[VariableIR], read: Collection[str] | None = None) -> None:
+        self._variables = tuple(variables)
+        self._sorts = {v.name: sort_of_signal(v.kind) for v in variables if read is None or v.name in read}
+
+    def present(self, root: Node, place: str, target: VariableIR | None = None) -> None:
+        """An expression of the present values of variables; of the kind of ``target``, if it is the value of one."""
+        nodes = list(postorder(root))
+        for node in nodes:
+            _must(node.op in PRESENT, place, f"{node.op!r} is not of the present state")
+        try:
+            check_sorts(nodes, self._sorts)
+            graph_of([root], self._variables, [target])
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from None
+
+    def equations(
+        self, equations: tuple[EquationIR, ...], targets: Mapping[str, VariableIR], place: str, *, whole: bool = False
+    ) -> None:
+        """Equations of some of the targets; of all of them, if ``whole``."""
+        found = _distinct((e.target for e in equations), place)
+        _must(found <= targets.keys(), place, "a target is not there")
+        _must(not whole or found == targets.keys(), place, "a variable has no equation")
+        for equation in equations:
+            at, target = f"{place}.{equation.target}", targets[equation.target]
+            formula = isinstance(equation.value, Formula)
+            _must(formula == (target.kind == "bool"), at, "the value of a Boolean, and of nothing else, is a formula")
+            self.present(equation.value, at, target)
+
+
+def _weights(weights: Sequence[float], place: str) -> None:
+    sound = bool(weights) and all(0 <= p <= 1 for p in weights) and abs(sum(weights) - 1) <= 1e-9
+    _must(sound, place, "its probabilities do not sum to 1")
 
 
 def _must(condition: bool, place: str, reason: str) -> None:
@@ -90,41 +126,7 @@ def _variable(variable: VariableIR) -> None:
     _distinct(variable.members, place)
 
 
-def _present(root: Node, sorts: Mapping[str, Sort], place: str) -> None:
-    """An expression of the present values of variables."""
-    nodes = list(postorder(root))
-    for node in nodes:
-        _must(node.op in PRESENT, place, f"{node.op!r} is not of the present state")
-    try:
-        check_sorts(nodes, sorts)
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
-
-
-def _equations(
-    equations: tuple[EquationIR, ...],
-    targets: Mapping[str, VariableIR],
-    sorts: Mapping[str, Sort],
-    place: str,
-    *,
-    whole: bool = False,
-) -> None:
-    found = _distinct((e.target for e in equations), place)
-    _must(found <= targets.keys(), place, "a target is not there")
-    _must(not whole or found == targets.keys(), place, "a variable has no equation")
-    for equation in equations:
-        at = f"{place}.{equation.target}"
-        boolean = targets[equation.target].kind == "bool"
-        _must(isinstance(equation.value, Formula) == boolean, at, "only the value of a Boolean is a formula")
-        _present(equation.value, sorts, at)
-        if isinstance(equation.value, Term):
-            enum = targets[equation.target].kind == "enum"
-            text = equation.value.op == "const" and isinstance(equation.value.value, str)
-            read = equation.value.op == "signal" and sorts[str(equation.value.value)].kind == "text"
-            _must(enum == (text or read), at, "its value is of another kind")
-
-
-def _component(component: ComponentIR, states: Mapping[str, VariableIR], sorts: Mapping[str, Sort]) -> None:
+def _component(component: ComponentIR, states: Mapping[str, VariableIR]) -> None:
     found = _distinct((s.variable for s in component.starts), "initial")
     _must(found == states.keys(), "initial", "a state has no start, or what has one is no state")
     for start in component.starts:
@@ -140,8 +142,6 @@ def _component(component: ComponentIR, states: Mapping[str, VariableIR], sorts: 
             a, b = values
             assert isinstance(a, int | float) and isinstance(b, int | float)
             _must(b > 0 if start.kind == "normal" else a <= b, place, "its parameters are none")
-    if component.constraint is not None:
-        _present(component.constraint, sorts, "initial")
 
 
 def _is_number(value: Value) -> bool:
