@@ -35,6 +35,8 @@ MONITOR, CLASSES = "agentc.compiler.backends.monitor", "agentc.compiler.automata
 STEPPING = "agentc.runtime.monitor"
 JUDGEMENT = "agentc.compiler.judgement"
 GUARDS, HOA = "agentc.compiler.automata.guards", "agentc.compiler.automata.hoa"
+ROBUSTNESS = "agentc.compiler.signals.robustness"
+SIGNALS = (ROBUSTNESS, *(f"agentc.compiler.signals.{m}" for m in ("plan", "windows", "atoms", "scalars", "regions")))
 AUTOMATA = (LTLF, PROGRESSION, BDD, MTBDD, MINIMIZE, DFA)
 
 
@@ -771,3 +773,69 @@ def _outside(load: Load) -> Implementation:
         return [f for _ in case.traces]
 
     return Implementation(lambda case: not _aggregates(case.formula), run)
+
+
+# ---------------------------------------------------------------- robustness over arrays
+
+
+def _columns(case: Case, traces: Sequence[Trace]) -> dict[str, Any]:
+    """Traces of one length as arrays ``(batch, time)`` of each signal that is read."""
+    found: dict[str, Any] = {}
+    for name in ir.signals(case.formula) or ("p",):
+        declared = case.signals.get(name)
+        rows = [[step.get(name) for step in trace] for trace in traces]
+        kind = declared.kind if declared is not None else "bool"
+        if kind == "enum":
+            assert declared is not None
+            members = declared.members
+            found[name] = np.array([[-1 if v is None else members.index(str(v)) for v in row] for row in rows])
+        elif kind == "text":
+            found[name] = np.array(rows, object)
+        else:
+            found[name] = np.array(rows, bool if kind == "bool" else float)
+    return found
+
+
+def _by_length(case: Case, answer: Callable[[dict[str, Any]], Any]) -> list[Any]:
+    """The answers of a batched backend, which takes traces of one length at a time."""
+    lengths: dict[int, list[int]] = {}
+    for i, trace in enumerate(case.traces):
+        lengths.setdefault(len(trace), []).append(i)
+    found: list[Any] = [None] * len(case.traces)
+    for indices in lengths.values():
+        for i, value in zip(indices, answer(_columns(case, [case.traces[i] for i in indices])), strict=True):
+            found[i] = value
+    return found
+
+
+def _reads_steps(case: Case) -> bool:
+    return not _aggregates(case.formula)
+
+
+@backend("robustness of batches", "robust", *SIGNALS, least=0.9, every=3, tolerance=1e-9)
+def _batched_robustness(load: Load) -> Implementation:
+    robust = load(ROBUSTNESS)
+
+    def run(case: Case) -> Sequence[Any]:
+        compiled = robust.compile_robustness(case.formula, case.signals.values())
+
+        def answer(columns: dict[str, Any]) -> Any:
+            single, whole = compiled.robustness_at(columns), compiled.robustness(columns)
+            if not np.array_equal(single, whole[:, 0]):
+                raise ValueError(f"at step 0 it is {single}, of the whole signal {whole[:, 0]}")
+            return single.tolist()
+
+        return _by_length(case, answer)
+
+    return Implementation(_reads_steps, run)
+
+
+@backend("truth of batches", "boolean", *SIGNALS, least=0.9, every=5)
+def _batched_truth(load: Load) -> Implementation:
+    robust = load(ROBUSTNESS)
+
+    def run(case: Case) -> Sequence[Any]:
+        compiled = robust.compile_robustness(case.formula, case.signals.values())
+        return _by_length(case, lambda columns: compiled.satisfaction_at(columns).tolist())
+
+    return Implementation(_reads_steps, run)
