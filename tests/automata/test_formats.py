@@ -119,12 +119,16 @@ BROKEN = [
     ("HOA: v1\nStart: 0\nStates: 99999999999999999\n--BODY--\n--END--", 3),
     (HEAD + "State: 0 [1] 0\n--END--", 6),
     (HEAD + "State: 0 [t & ] 0\n--END--", 6),
-    (HEAD + "State: 0 [t] 0 {0}\n--END--", 6),
+    (HEAD + "State: 0 [t] 0 {1}\n--END--", 6),
+    (HEAD + "State: 0 [t] 0&1\n--END--", 6),
+    (HEAD + "State: 0 0 1\n--END--", 6),
+    (HEAD + "State: 0 [(t] 0\n--END--", 6),
+    (HEAD + "State: 0 [t)] 0\n--END--", 6),
     (HEAD + "State: [0] 0 [t] 0\n--END--", 6),
     (HEAD + "State: 0\nState: 0\n--END--", 7),
     (HEAD.replace("AP:", "States: 1 AP:") + "State: 0\n[t] 5\n--END--", 8),
-    (HEAD + "State: 0\n[0] 0\n[t] 0\n--END--", 9),
-    (HEAD.replace('1 "a"', '2 "a" "a"') + "State: 0 [0] 0\n--END--", 7),
+    (HEAD + "State: 0\n[0] 0\n[t] 0\n--END--", 8),
+    (HEAD.replace('1 "a"', '2 "a" "a"') + "State: 0 [0] 0\n--END--", 4),
 ]
 
 
