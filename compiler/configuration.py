@@ -6,6 +6,7 @@ backend that is not built yet, is said here.
 
 from __future__ import annotations
 
+from agentc.compiler.imported import check_automata
 from agentc.compiler.lower import given
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
 from agentc.compiler.training_config import TRAINERS, check_against
@@ -23,6 +24,7 @@ def check_configuration(spec: CheckedSpec) -> list[Diagnostic]:
             found.extend(_train(agent.train, rewarded=agent.reward is not None))
         for verify in agent.verifies:
             found.extend(_verify(verify))
+        found.extend(check_automata(agent))
         found.extend(_pending(agent))
     return found
 

@@ -10,7 +10,9 @@ from collections.abc import Collection, Mapping
 
 from agentc.compiler import agent as target
 from agentc.compiler.agent import Literalish
+from agentc.compiler.imported import automaton_of_file
 from agentc.compiler.logic.ir import (
+    AUTOMATON,
     CONNECTIVES,
     FALSE,
     FUTURE,
@@ -84,6 +86,8 @@ class Lowering:
     def _combine(self, at: Typed, args: list[Node]) -> Node:
         if at.op in ("signal", "prev") and args:
             return args[0] if at.op == "signal" else _one_step_ago(args[0], str(at.value))
+        if at.op == AUTOMATON:
+            return automaton_of_file(at, args).predicate
         if at.op not in _FORMULAS:
             return term(at.op, args, at.value, at.interval)
         if at.op == "atom":

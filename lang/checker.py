@@ -35,7 +35,7 @@ def check_module(
     functions may label signals; ``broken`` says that the text has errors. Agents come back as far as they could be
     understood; whether they mean something is ``CheckedSpec.ok``.
     """
-    elaborator = Elaborator(parameters or {})
+    elaborator = Elaborator(parameters or {}, library.text)
     context = Context(elaborator, library, allow_extern)
     context.broken = broken
     scope = file_scope(module, library, context.diagnostics)

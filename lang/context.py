@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from agentc.lang import ast
-from agentc.lang.diagnostics import Annotation, Diagnostic, report
+from agentc.lang.diagnostics import AgentcError, Annotation, Diagnostic, report
 from agentc.lang.scope import Scope, Symbol
 from agentc.lang.source import Span
 from agentc.lang.typed import Typed, Value
@@ -42,6 +42,7 @@ class Context:
     constant_of: Callable[[Symbol, Span], Typed]
     bind: Callable[[Symbol, tuple[ast.Parameter, ...], ast.Call | None, Span, Scope], Scope | None]
     type: Callable[[ast.TypeExpr, Scope, bool], Type]
+    read: Callable[[str, Span], str]
 
     def __init__(self, overrides: Mapping[str, ast.Expr]) -> None:
         self.diagnostics: list[Diagnostic] = []
@@ -122,6 +123,11 @@ class Context:
             self.report("AS0219", span, limit=MAX_DEPTH)
         self.too_deep = True
         return False
+
+
+def no_file(path: str, span: Span | None) -> str:
+    """What reads files where there is no project. Raises AgentcError (AS1620)."""
+    raise AgentcError([report("AS1620", span, path=path, reason="there is no project folder to look in")])
 
 
 def article(word: str) -> str:

@@ -8,10 +8,10 @@ The rules live beside each other and call each other through one :class:`~agentc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from agentc.lang import ast
-from agentc.lang.context import Context, nearest
+from agentc.lang.context import Context, nearest, no_file
 from agentc.lang.declared_types import DeclaredTypes
 from agentc.lang.diagnostics import Diagnostic
 from agentc.lang.expansion import Expansion
@@ -21,6 +21,7 @@ from agentc.lang.lints import unguarded
 from agentc.lang.names import Names, path_of
 from agentc.lang.regions import Regions
 from agentc.lang.scope import Scope, Symbol
+from agentc.lang.source import Span
 from agentc.lang.terms import Terms
 from agentc.lang.typed import Typed, Value
 from agentc.lang.types import Type
@@ -32,12 +33,16 @@ Configuration = bool | int | float | str | None | tuple["Configuration", ...] | 
 class Elaborator:
     """Elaborates expressions, collecting diagnostics; one serves a whole run of ``check``.
 
-    ``overrides`` are the values of ``param``s that were given from outside. No method raises for what a person
-    may have written: each mistake is one entry of ``diagnostics``, and what it leaves behind has type ``error``.
+    ``overrides`` are the values of ``param``s that were given from outside; ``read`` gives the text of a file of the
+    project, or raises ``AgentcError``. No method raises for what a person may have written: each mistake is one entry
+    of ``diagnostics``, and what it leaves behind has type ``error``.
     """
 
-    def __init__(self, overrides: Mapping[str, ast.Expr] | None = None) -> None:
+    def __init__(
+        self, overrides: Mapping[str, ast.Expr] | None = None, read: Callable[[str, Span], str] = no_file
+    ) -> None:
         self._context = context = Context(overrides or {})
+        context.read = read
         self._names = Names(context)
         self._terms = Terms(context, self._names)
         self._formulas = Formulas(context, self._names, self._terms)

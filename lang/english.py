@@ -250,6 +250,9 @@ def _call(expr: Call, depth: int) -> str:
             return f"the sum of {_value(argument.value, depth)}{when}{window}"
         case Name(id="rate"), (_, _):
             return f"the rate of {arguments[0]} per {arguments[1]}"
+        case Name(id="hoa"), (_, *_):
+            bound = f" for {', '.join(arguments[1:])}" if arguments[1:] else ""
+            return f"the automaton of {arguments[0]} accepts what follows{bound}"
         case Name(id="abs"), (_,):
             return f"the size of {arguments[0]}"
         case Name(id="dist"), (_, _):

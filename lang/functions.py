@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from agentc.lang import ast
+from agentc.lang.automata import HOA, automaton
 from agentc.lang.context import Context, described, measured
 from agentc.lang.intervals import Intervals
 from agentc.lang.names import Names, counted, kind_in_words
@@ -42,7 +43,7 @@ class Functions:
         if not isinstance(function, ast.Name | ast.Attribute):
             return context.failed("AS0325", function.span, what="this", mend="only names can be called")
         if isinstance(function, ast.Name) and scope.find(function.id) is None:
-            return self._built_in(expr, function.id, scope)
+            return automaton(context, expr, scope) if function.id == HOA else self._built_in(expr, function.id, scope)
         symbol = self._called(function, scope)
         if symbol is None or symbol.kind == "error":
             return context.error(expr.span)

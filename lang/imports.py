@@ -11,7 +11,7 @@ import os
 from dataclasses import replace
 
 from agentc.lang import ast
-from agentc.lang.context import nearest
+from agentc.lang.context import nearest, no_file
 from agentc.lang.diagnostics import AgentcError, Diagnostic, report
 from agentc.lang.scope import Scope, Symbol, SymbolKind
 from agentc.lang.source import Source, Span
@@ -81,6 +81,29 @@ class Library:
         self.sources[path] = source
         self._modules[path] = scope
         return scope
+
+    def text(self, path: str, span: Span) -> str:
+        """The text of a file of the project, by its path from the root. Raises AgentcError (AS1620)."""
+
+        def fail(reason: str) -> AgentcError:
+            return AgentcError([report("AS1620", span, path=path, reason=reason)])
+
+        if self.root is None:
+            return no_file(path, span)
+        file = os.path.realpath(os.path.join(self.root, path))
+        if os.path.commonpath([file, self.root]) != self.root:
+            raise fail(f"it does not lie under {self.root}")
+        try:
+            if not os.path.isfile(file):
+                raise fail(f"there is no such file under {self.root}")
+            if os.path.getsize(file) > MAX_BYTES:
+                raise fail("it is larger than 4 MB")
+            with open(file, encoding="utf-8") as stream:
+                return stream.read()
+        except UnicodeDecodeError:
+            raise fail("it is not UTF-8 text") from None
+        except (OSError, ValueError) as error:
+            raise fail(getattr(error, "strerror", None) or "it cannot be opened") from None
 
     def _file(self, path: Path, span: Span | None) -> str:
         name = ".".join(path)

@@ -24,7 +24,7 @@ BUILT_IN_NAMES = ("first", "last", "prev")
 
 FUNCTIONS = (
     "abs", "min", "max", "sqrt", "sin", "cos", "tan", "exp", "log", "norm", "dist", "atan2", "length",
-    "contains", "starts_with", "ends_with", "matches", "count", "sum", "rate", "seen",
+    "contains", "starts_with", "ends_with", "matches", "count", "sum", "rate", "seen", "hoa",
     "box", "ball", "circle", "halfspace", "polytope", "ellipsoid", "union", "intersection", "complement",
 )  # fmt: skip
 """Names that cannot be declared as something that is called."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from agentc.compiler.agent import AgentIR
 from agentc.compiler.backends.base import backends
 from agentc.compiler.bundle import Bundle, read_bundle, write_bundle
+from agentc.compiler.imported import automata_files
 from agentc.compiler.pipeline import CheckResult, check, read
 from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity
 from agentc.lang.source import Source
@@ -37,7 +38,7 @@ class Compilation:
 def compile_checked(result: CheckResult, out: Path = BUILD) -> Compilation:
     """Derive every artifact of checked agents and write their bundles; with an error nothing is written."""
     found = list(result.diagnostics)
-    derived: list[tuple[AgentIR, Source, dict[str, bytes]]] = []
+    derived: list[tuple[AgentIR, list[Source], dict[str, bytes]]] = []
     if result.ok:
         for source, spec in zip(result.sources, result.specs, strict=True):
             names = {agent.name for agent in spec.agents}
@@ -46,12 +47,12 @@ def compile_checked(result: CheckResult, out: Path = BUILD) -> Compilation:
                     artifacts, more = derive(agent)
                     found.extend(more)
                     artifacts["index.html"] = render_page(spec_page(agent, source, artifacts)).encode()
-                    derived.append((agent, source, artifacts))
+                    derived.append((agent, [source, *automata_files(spec)], artifacts))
     if any(d.severity is Severity.ERROR for d in found):
         return Compilation((), result.agents, tuple(found))
     paths = [
-        write_bundle(out, agent, [source], artifacts, version=version(DISTRIBUTION))
-        for agent, source, artifacts in derived
+        write_bundle(out, agent, files, artifacts, version=version(DISTRIBUTION))
+        for agent, files, artifacts in derived
     ]
     return Compilation(tuple(paths), result.agents, tuple(found))
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from agentc.compiler.agent import SignalIR
 from agentc.compiler.automata.bdd import Budget, OverBudgetError, recursion
 from agentc.compiler.automata.dfa import DFA, build
+from agentc.compiler.automata.embedded import has_automaton, translate_embedded
 from agentc.compiler.automata.mtbdd import NO, OUTSIDE, YES, Mtbdd
 from agentc.compiler.automata.progression import Progression, primitive
 from agentc.compiler.logic.alphabet import Alphabet, alphabet, domains, free_alphabet
@@ -39,6 +40,8 @@ def translate(
     Without an ``alphabet`` every combination of truth values is a letter; with one, those that it rules out lead
     outside and do not count. Raises ``AgentcError`` (AS0702) when the budget runs out, naming what grows.
     """
+    if has_automaton(formula):
+        return translate_typed(formula, (), max_states=max_states, max_seconds=max_seconds, span=span)
     core = normal(formula)
     letters = alphabet.extended(atoms(core)) if alphabet is not None else free_alphabet(atoms(core))
     return _within(formula, core, letters, max_states, max_seconds, span)
@@ -60,12 +63,30 @@ def translate_typed(
     key = (formula, declared, max_states)
     made = _recent.pop(key, None)
     if made is None:
-        core = normal(formula, declared)
-        made = _within(formula, core, alphabet(atoms(core), declared), max_states, max_seconds, span)
+        if has_automaton(formula):
+            made = _joined(formula, declared, max_states, max_seconds, span)
+        else:
+            core = normal(formula, declared)
+            made = _within(formula, core, alphabet(atoms(core), declared), max_states, max_seconds, span)
     _recent[key] = made
     while len(_recent) > KEPT:
         del _recent[next(iter(_recent))]
     return made
+
+
+def _joined(
+    formula: Formula, declared: tuple[SignalIR, ...], max_states: int, max_seconds: float, span: Span | None
+) -> DFA:
+    """The automaton of a formula that has automata in it."""
+
+    def part(f: Formula) -> DFA:
+        return translate_typed(f, declared, max_states=max_states, max_seconds=max_seconds, span=span)
+
+    try:
+        return translate_embedded(formula, declared, part, Budget(max_states, max_seconds), span)
+    except OverBudgetError as error:
+        text = _short(formula)
+        raise AgentcError([report("AS0702", span, formula=text, limit=error.limit, part=text)]) from None
 
 
 KEPT = 64

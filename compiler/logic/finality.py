@@ -31,8 +31,8 @@ def verdict(f: Formula, prefix: Trace, valuations: Iterable[Valuation]) -> Verdi
     """
     holds = evaluate(f, prefix)
     letters = tuple(valuations)
-    if any(n.op in ("in_seen", "occurs_in_seen", "count", "sum") for n in postorder(f)):
-        raise ValueError("finality is not decided here for formulas that aggregate over the past")
+    if any(n.op in ("in_seen", "occurs_in_seen", "count", "sum", "automaton") for n in postorder(f)):
+        raise ValueError("finality is not decided here for formulas with aggregates over the past or automata")
     root = _primitive(f)
     alphabet = atoms(root)
     residual, memory = frozenset([frozenset([(root, True)])]), _initial_memory(root)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from agentc.compiler.logic.ir import (
+    AUTOMATON,
     CONNECTIVES,
     FUNCTIONS,
     FUTURE,
@@ -21,6 +22,9 @@ from agentc.compiler.logic.ir import (
 )
 from agentc.lang.diagnostics import Diagnostic, report
 from agentc.lang.source import Span
+
+AUTOMATA = frozenset((AUTOMATON,))
+"""Automata of other tools, and explicit machines, as formulas."""
 
 AGGREGATES = ("count", "sum", "in_seen", "occurs_in_seen")
 """Terms and predicates that look further back than one step."""
@@ -49,12 +53,12 @@ class Fragment:
     @property
     def temporal(self) -> bool:
         """Whether it has a temporal operator."""
-        return bool(self.operators & {"first", "last", *FUTURE, *PAST})
+        return bool(self.operators & {"first", "last", *FUTURE, *PAST}) or AUTOMATON in self.terms
 
     @property
     def looks_ahead(self) -> bool:
         """Whether it has an operator of the future."""
-        return bool(self.operators & {"last", *FUTURE})
+        return bool(self.operators & {"last", *FUTURE}) or AUTOMATON in self.terms
 
     @property
     def looks_back(self) -> bool:
@@ -62,13 +66,13 @@ class Fragment:
         return bool(self.operators & {"first", *PAST})
 
 
-STEPWISE = Fragment(LOGIC, TERMS)
-"""Every formula whose atoms read this step and the one before."""
+STEPWISE = Fragment(LOGIC, TERMS | AUTOMATA)
+"""Every formula whose atoms read this step and the one before, and automata that do: what automata are made of."""
 
 PROPOSITIONAL = Fragment(frozenset(("true", "false", "atom", *CONNECTIVES)), TERMS)
 """Formulas without temporal operators."""
 
-EVERYTHING = Fragment(LOGIC, TERMS | frozenset(AGGREGATES))
+EVERYTHING = Fragment(LOGIC, TERMS | AUTOMATA | frozenset(AGGREGATES))
 """The whole language; what the reference semantics does."""
 
 

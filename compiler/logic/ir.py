@@ -37,6 +37,8 @@ FUNCTIONS = {
 
 PREDICATES = ("compare", "in_range", "in_set", "in_region", "in_seen", "occurs_in_seen", "from", "contains",
               "starts_with", "ends_with", "matches", "signal")  # fmt: skip
+AUTOMATON = "automaton"
+"""The predicate that an automaton accepts the trace from this step on; what it reads are formulas."""
 
 REGIONS = ("box", "ball", "halfspace", "polytope", "ellipsoid", "union", "intersection", "complement")
 
@@ -112,6 +114,10 @@ class Term(Node):
     ``occurs_in_seen``        predicate of texts: ``x`` occurs in one of those values; likewise
     ``from``                  predicate ``(origins, source)``: the label ``source`` is among the origins;
                               the signal ``x@from`` holds the tuple of origins of ``x``; likewise
+    ``automaton``             predicate, ``args`` formulas: the automaton accepts the steps from this one on, if it
+                              reads which of them hold at each; ``value`` is ``(title, names, nodes, roots,
+                              accepting)``: what is shown, the names of its propositions, and the diagrams of
+                              :class:`agentc.compiler.automata.dfa.DFA`, complete
     ``contains`` ``matches``  predicates of texts ``(x, y)``, as are ``starts_with`` and ``ends_with``; likewise
     ========================  ================================================================
     """
@@ -344,6 +350,11 @@ def show(root: Node) -> str:
             rest = [text[a] for a in args[1:]]
             shape = {"in_range": "[{}]", "in_set": "{{{}}}", "in_region": "{}"}.get(op, "seen({})")
             text[node] = head + shape.format(", ".join(rest))
+        elif op == AUTOMATON:
+            assert isinstance(node.value, tuple) and isinstance(node.value[1], tuple)
+            bound = (f"{name} = {text[a]}" for name, a in zip(node.value[1], node.args, strict=True))
+            head = str(node.value[0]).removesuffix(")")
+            text[node] = f"{head}{', ' if head != node.value[0] else '('}{', '.join(bound)})"
         elif op in ("contains", "starts_with", "ends_with", "matches"):
             text[node] = f"{op}({', '.join(map(as_text, args))})"
         elif op == "index":

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agentc.compiler.logic.ir import (
     ALWAYS,
+    AUTOMATON,
     FALSE,
     TRUE,
     Formula,
@@ -211,8 +212,8 @@ def _until(op: str, x: list[Formula], window: Interval, unit: Formula, zero: For
 
 
 def is_aggregate(predicate: Node) -> bool:
-    """Whether an atom looks further back than one step (``seen``, ``count``, ``sum``)."""
-    return any(n.op in ("in_seen", "occurs_in_seen", "count", "sum") for n in postorder(predicate))
+    """Whether an atom looks further than one step back (``seen``, ``count``, ``sum``, an automaton)."""
+    return any(n.op in ("in_seen", "occurs_in_seen", "count", "sum", AUTOMATON) for n in postorder(predicate))
 
 
 def reads_previous(predicate: Node) -> bool:
@@ -301,5 +302,7 @@ def horizon(f: Formula) -> int | None:
             inner = None if inner is None or reach is None else inner + reach
         elif node.op == "last":
             inner = 1
+        elif node.op == "atom" and node.predicate.op == AUTOMATON:
+            inner = None
         ahead[node] = inner
     return ahead[f]

@@ -24,7 +24,7 @@ def evaluate(f: Formula, trace: Trace, t: int = 0) -> bool:
 
 def robustness(f: Formula, trace: Trace, t: int = 0) -> float:
     """How robustly ``f`` holds at step ``t``: positive implies true, negative false, zero decides nothing."""
-    counts = any(node.op in ("count", "sum") for node in postorder(f))
+    counts = any(node.op in ("count", "sum", "automaton") for node in postorder(f))
     truth = _tables(f, trace, False, True, lambda x: not x, _holds) if counts else None
     return float(_tables(f, trace, -INF, INF, lambda x: -x, _margin, truth)[f][t])
 
@@ -137,11 +137,27 @@ def _term_table(
             if node.op == "count":
                 return [sum(1 for s in past[t] if held[s]) for t in steps]
             return [sum(x[0][s] for s in past[t] if held[s] and x[0][s] is not None) for t in steps]
+        case "automaton":
+            rows = [[truth[a][t] for a in node.args] for t in steps]
+            return [("automaton", _accepts(node.value, rows[t:])) for t in steps]
         case "in_seen" | "occurs_in_seen":
             seen = [[v for v in x[1][: t + 1] if v is not None] for t in steps]
             return [None if x[0][t] is None else (node.op, x[0][t], seen[t]) for t in steps]
         case _:
             return [apply(node, [column[t] for column in x]) for t in steps]
+
+
+def _accepts(automaton: Any, rows: Sequence[Sequence[bool]]) -> bool:
+    """Whether an automaton accepts a word: each row has the truth of its propositions at one step."""
+    _, _, nodes, roots, accepting = automaton
+    state = 0
+    for row in rows:
+        ref = roots[state]
+        while ref >= 0:
+            level, low, high = nodes[ref]
+            ref = high if row[level] else low
+        state = ~ref
+    return bool(accepting[state])
 
 
 def _signal(valuation: Valuation, name: str, t: int) -> Any:
@@ -201,6 +217,8 @@ def _holds(predicate: Term, value: Any) -> bool:
             return bool(x[1] <= x[0] <= x[2]) != negated
         case "in_set":
             return (x[0] in x[1:]) != negated
+        case "automaton":
+            return bool(x[0])
         case "in_region":
             return contains(x[1], x[0]) != negated
         case "in_seen":

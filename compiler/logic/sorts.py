@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from agentc.compiler.logic.ir import COMPARISONS, FUNCTIONS, REGIONS, Formula, Node, Term, Value
+from agentc.compiler.logic.ir import AUTOMATON, COMPARISONS, FUNCTIONS, REGIONS, Formula, Node, Term, Value
 
 
 class Sort(NamedTuple):
@@ -87,6 +87,9 @@ def _sort(node: Term, sorts: Mapping[Node, Sort], signals: Mapping[str, Sort] | 
         raise ValueError("it takes no interval")
     if op in ("count", "sum"):
         return _aggregate(node, sorts)
+    if op == AUTOMATON:
+        check_automaton(node)
+        return PREDICATE
     if any(isinstance(a, Formula) for a in args):
         raise ValueError("an argument is a formula")
     given = [sorts[a] for a in args]
@@ -114,6 +117,35 @@ def _sort(node: Term, sorts: Mapping[Node, Sort], signals: Mapping[str, Sort] | 
     if op in REGIONS:
         return _region(op, args, given)
     raise ValueError("no such operator")
+
+
+def check_automaton(node: Term) -> None:
+    """Raise ``ValueError`` if the automaton of a term cannot be run on the formulas that it reads."""
+    if not all(isinstance(a, Formula) for a in node.args):
+        raise ValueError("an automaton reads formulas")
+    if not isinstance(node.value, tuple) or len(node.value) != 5:
+        raise ValueError("its value is no automaton")
+    title, names, nodes, roots, accepting = node.value
+    if not isinstance(title, str) or not isinstance(names, tuple) or not all(isinstance(n, str) for n in names):
+        raise ValueError("its title and its propositions are no texts")
+    if len(names) != len(node.args):
+        raise ValueError("it reads another number of propositions")
+    if not isinstance(nodes, tuple) or not isinstance(roots, tuple) or not isinstance(accepting, tuple):
+        raise ValueError("it has no table")
+    size = len(roots)
+    if not size or len(accepting) != size or not all(isinstance(a, bool) for a in accepting):
+        raise ValueError("it has no states, or not each says whether it accepts")
+
+    def leads(ref: object, below: int) -> bool:
+        return type(ref) is int and -size <= ref < below
+
+    for at, row in enumerate(nodes):
+        if not isinstance(row, tuple) or len(row) != 3 or not all(leads(ref, at) for ref in row[1:]):
+            raise ValueError("a row of its table leads nowhere")
+        if type(row[0]) is not int or not 0 <= row[0] < len(names):
+            raise ValueError("a row of its table tests no proposition")
+    if not all(leads(root, len(nodes)) for root in roots):
+        raise ValueError("a row of its table leads nowhere")
 
 
 def _aggregate(node: Term, sorts: Mapping[Node, Sort]) -> Sort:

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from agentc.lang.catalog_entry import ERROR as _E
 from agentc.lang.catalog_entry import Entry
 
-ROWS: tuple[Entry, ...] = ()
+ROWS: tuple[Entry, ...] = (
+    # ---------------------------------------------------------------- AS1620 automata as formulas
+    Entry("AS1620", "hoa-unreadable", _E, "`{path}` cannot be read: {reason}",
+          "give the path of a file in the format HOA, from the folder of the project"),
+    Entry("AS1621", "hoa-malformed", _E, "line {line} of `{path}`: {reason}",
+          "it takes HOA v1: deterministic, one start state, `Acceptance: 1 Inf(0)`, explicit labels"),
+    Entry("AS1622", "automaton-below-operator", _E, "an automaton stands below `{op}`",
+          "join it to other formulas with `& | !` at the top of a formula"),
+    Entry("AS1623", "hoa-infinite-words", _E, "`{path}` does not say that its words are finite",
+          "if a marked state accepts the finite word read so far, put `/* finite words */` into its header"),
+    Entry("AS1624", "hoa-proposition", _E, "the automaton reads `{name}`, which is no proposition here",
+          "bind it to one, as in `hoa(\"...\", {name} = p)`; there are {known}"),
+    Entry("AS1625", "hoa-no-such-proposition", _E, "the automaton reads no proposition `{name}`", "it reads {known}"),
+)
