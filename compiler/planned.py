@@ -10,7 +10,6 @@ ALGORITHMS: dict[str, str] = {
     "reinforce": "policy gradient with a baseline",
     "sac": "soft actor-critic",
     "td3": "twin delayed deep deterministic policy gradient",
-    "dqn": "deep Q-learning",
     "rlpd": "off-policy learning with prior data",
     "bc": "behaviour cloning",
     "iql": "implicit Q-learning from recorded data",

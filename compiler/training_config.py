@@ -8,14 +8,14 @@ together. A learner adds itself with one row of :data:`TRAINERS`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Literal, NamedTuple
 
 from agentc.lang.diagnostics import AgentcError, Diagnostic, report
 from agentc.lang.records import dataclass
 from agentc.lang.source import Span
 
-Kind = Literal["int", "float", "bool", "choice", "duration"]
+Kind = Literal["int", "float", "bool", "choice", "duration", "text"]
 Scalar = int | float | bool | str
 
 
@@ -42,6 +42,8 @@ class Setting:
             return "one of " + ", ".join(f"`{c}`" for c in self.choices)
         if self.kind == "bool":
             return "`true` or `false`"
+        if self.kind == "text":
+            return 'a text such as `"a b"`'
         noun = {"int": "an int", "float": "a number", "duration": "a duration such as `30s`"}[self.kind]
         if self.low is not None and self.high is not None:
             return f"{noun} in {'(' if self.low_open else '['}{self.low:g}, {self.high:g}]"
@@ -81,46 +83,120 @@ class Given(NamedTuple):
     value_span: Span | None = None
 
 
+def _settings(*groups: tuple[Setting, ...], **defaults: Scalar) -> tuple[Setting, ...]:
+    """Groups joined, a later setting of a name in place of an earlier one, with other defaults where given."""
+    made = {s.name: s for group in groups for s in group}
+    return tuple(replace(s, default=defaults.get(s.name, s.default)) for s in made.values())
+
+
+_RUN = (
+    Setting("steps", "int", 100_000, "Environment steps to train for, summed over all environments.", 1),
+    Setting("envs", "int", 8, "Environments stepped at once.", 1, 4096),
+    Setting("seed", "int", 0, "Seed of everything random in the run.", 0, 2**31 - 1),
+    Setting("rollout", "int", 128, "Steps of each environment between two lines of the log.", 1, 1_000_000),
+    Setting("minutes", "float", 0.0, "Stop after this much time even if `steps` are left; 0 for no limit.", 0),
+    Setting("checkpoint", "duration", 30.0, "Time between two checkpoints.", 0),
+)
+_ADAM = (
+    Setting("learning_rate", "float", 1e-3, "Step size of Adam.", 0, 1, low_open=True),
+    Setting("anneal", "bool", False, "Let the step size fall linearly to zero over `steps`."),
+    Setting("max_grad_norm", "float", 0.5, "Longer gradients are scaled down to this norm; 0 for no limit.", 0),
+)
+_NETWORK = (
+    Setting("hidden", "int", 64, "Units of a hidden layer.", 1, 8192),
+    Setting("layers", "int", 2, "Hidden layers of the policy and of the value function.", 0, 16),
+    Setting("activation", "choice", "tanh", "Activation of the hidden layers.", choices=("tanh", "relu")),
+    Setting(
+        "encoder",
+        "choice",
+        "auto",
+        "How grids and images are read: `dense` layers or a `conv`olution.",
+        choices=("auto", "dense", "conv"),
+    ),
+    Setting("normalize_observations", "bool", False, "Scale vectors by their running mean and deviation."),
+)
+_REWARD = (
+    Setting("normalize_rewards", "bool", False, "Scale rewards by the running deviation of the return."),
+    Setting("novelty", "float", 0.0, "Bonus for an observation at its first visit; it falls with the visits.", 0),
+)
+_PRIVILEGED = (
+    Setting("privileged", "text", "", "Parts of the observation that the value function alone reads, by name."),
+)
+_DISCOUNT = {"discount": "reward { discount = ... }", "gamma": "reward { discount = ... }"}
+
 PPO = TrainerSchema(
     "ppo",
     "Proximal policy optimisation with a clipped objective and generalised advantages.",
-    (
-        Setting("steps", "int", 100_000, "Environment steps to train for, summed over all environments.", 1),
-        Setting("envs", "int", 8, "Environments stepped at once.", 1, 4096),
-        Setting("seed", "int", 0, "Seed of everything random in the run.", 0, 2**31 - 1),
-        Setting("rollout", "int", 128, "Steps of each environment between two updates.", 1, 1_000_000),
-        Setting("epochs", "int", 4, "Passes over each batch of experience.", 1, 1000),
-        Setting("minibatches", "int", 8, "Parts into which a batch is shuffled in each pass.", 1, 100_000),
-        Setting("learning_rate", "float", 1e-3, "Step size of Adam.", 0, 1, low_open=True),
-        Setting("anneal", "bool", True, "Let the step size fall linearly to zero over `steps`."),
-        Setting("gae_lambda", "float", 0.95, "Decay of the generalised advantage estimate.", 0, 1),
-        Setting("clip_low", "float", 0.2, "How far below 1 the probability ratio may go.", 0, 1, low_open=True),
-        Setting("clip_high", "float", 0.2, "How far above 1 the probability ratio may go.", 0, 10, low_open=True),
-        Setting("value_clip", "float", 0.0, "How far a value may move in one update; 0 for no limit.", 0),
-        Setting("value_coef", "float", 0.5, "Weight of the value loss.", 0),
-        Setting("entropy_coef", "float", 0.01, "Weight of the entropy bonus.", 0),
-        Setting("novelty", "float", 0.0, "Bonus for an observation at its first visit; it falls with the visits.", 0),
-        Setting("target_kl", "float", 0.0, "End an update when the policy has moved this far; 0 for never.", 0),
-        Setting("max_grad_norm", "float", 0.5, "Longer gradients are scaled down to this norm.", 0, low_open=True),
-        Setting("hidden", "int", 64, "Units of a hidden layer.", 1, 8192),
-        Setting("layers", "int", 2, "Hidden layers of the policy and of the value function.", 0, 16),
-        Setting("activation", "choice", "tanh", "Activation of the hidden layers.", choices=("tanh", "relu")),
-        Setting(
-            "encoder",
-            "choice",
-            "auto",
-            "How grids and images are read: `dense` layers or a `conv`olution.",
-            choices=("auto", "dense", "conv"),
+    _settings(
+        _RUN,
+        (
+            Setting("rollout", "int", 128, "Steps of each environment between two updates.", 1, 1_000_000),
+            Setting("epochs", "int", 4, "Passes over each batch of experience.", 1, 1000),
+            Setting("minibatches", "int", 8, "Parts into which a batch is shuffled in each pass.", 1, 100_000),
         ),
-        Setting("normalize_observations", "bool", False, "Scale vectors by their running mean and deviation."),
-        Setting("normalize_rewards", "bool", False, "Scale rewards by the running deviation of the return."),
-        Setting("minutes", "float", 0.0, "Stop after this much time even if `steps` are left; 0 for no limit.", 0),
-        Setting("checkpoint", "duration", 30.0, "Time between two checkpoints.", 0),
+        _ADAM,
+        (
+            Setting("gae_lambda", "float", 0.95, "Decay of the generalised advantage estimate.", 0, 1),
+            Setting(
+                "credit",
+                "choice",
+                "gae",
+                "How rewards become the advantage of each step.",
+                choices=("gae", "return_to_go", "broadcast", "redistribution", "progress"),
+            ),
+            Setting("clip_low", "float", 0.2, "How far below 1 the probability ratio may go.", 0, 1, low_open=True),
+            Setting("clip_high", "float", 0.2, "How far above 1 the probability ratio may go.", 0, 10, low_open=True),
+            Setting("dual_clip", "float", 0.0, "Bound on the push of a bad sample, above 1; 0 for none.", 0),
+            Setting("value_clip", "float", 0.0, "How far a value may move in one update; 0 for no limit.", 0),
+            Setting("value_coef", "float", 0.5, "Weight of the value loss.", 0),
+            Setting("entropy_coef", "float", 0.01, "Weight of the entropy bonus.", 0),
+            Setting("legal_coef", "float", 0.0, "Weight of minus the logarithm of the legal actions' mass.", 0),
+            Setting("target_kl", "float", 0.0, "End an update when the policy has moved this far; 0 for never.", 0),
+        ),
+        _REWARD,
+        _NETWORK,
+        _PRIVILEGED,
+        anneal=True,
     ),
-    {"discount": "reward { discount = ... }", "gamma": "reward { discount = ... }"},
+    _DISCOUNT,
 )
 
-TRAINERS: dict[str, TrainerSchema] = {PPO.algorithm: PPO}
+_REPLAY = (
+    Setting("replay_size", "int", 100_000, "Transitions that are kept.", 1, 100_000_000),
+    Setting("replay", "choice", "uniform", "What is drawn from the replay.", choices=("uniform",)),
+    Setting("batch", "int", 256, "Transitions of a gradient step.", 1, 1_000_000),
+    Setting("warmup", "int", 1000, "Steps, with random actions, before the first gradient step.", 0),
+    Setting("train_every", "int", 1, "Steps of each environment between two rounds of gradient steps.", 1, 1_000_000),
+    Setting("updates", "int", 1, "Gradient steps of a round.", 1, 100_000),
+    Setting("n_step", "int", 1, "Steps over which rewards are summed before the value is asked.", 1, 1000),
+    Setting("tau", "float", 0.005, "Share of the way that a target network goes at a time.", 0, 1, low_open=True),
+)
+_OFF_POLICY: dict[str, Scalar] = {
+    "envs": 1, "rollout": 500, "learning_rate": 3e-4, "max_grad_norm": 0.0, "hidden": 256, "activation": "relu",
+}  # fmt: skip
+
+DQN = TrainerSchema(
+    "dqn",
+    "Deep Q-learning: the values of discrete actions from replay, double by default.",
+    _settings(
+        _RUN,
+        _REPLAY,
+        (
+            Setting("double", "bool", True, "Choose the next action with the network, not with its target."),
+            Setting("target_every", "int", 1, "Gradient steps between two moves of the target network.", 1),
+            Setting("exploration", "float", 0.3, "Share of `steps` over which `epsilon_start` falls.", 0, 1),
+            Setting("epsilon_start", "float", 1.0, "Probability of a random action at first.", 0, 1),
+            Setting("epsilon_end", "float", 0.05, "Probability of a random action in the end.", 0, 1),
+        ),
+        _ADAM,
+        _REWARD,
+        _NETWORK,
+        **{**_OFF_POLICY, "learning_rate": 1e-3, "max_grad_norm": 10.0, "hidden": 64, "batch": 64},
+    ),
+    _DISCOUNT,
+)
+
+TRAINERS: dict[str, TrainerSchema] = {schema.algorithm: schema for schema in (PPO, DQN)}
 """Every algorithm that a ``train`` block may name."""
 
 
@@ -193,6 +269,8 @@ def describe(topic: str) -> str:
 
 def _described(setting: Setting) -> str:
     default = str(setting.default).lower() if isinstance(setting.default, bool) else setting.default
+    if setting.kind == "text":
+        default = f'"{default}"'
     unit = "s" if setting.kind == "duration" else ""
     return f"{setting.name} = {default}{unit}\n    {setting.doc} It is {setting.domain()}.\n"
 
@@ -203,6 +281,8 @@ def _convert(setting: Setting, entry: Given) -> Scalar | None:
         return value if isinstance(value, bool) else None
     if setting.kind == "choice":
         return value if isinstance(value, str) and value in setting.choices else None
+    if setting.kind == "text":
+        return value if isinstance(value, str) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if value != value or value in (float("inf"), float("-inf")):

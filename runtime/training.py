@@ -10,13 +10,14 @@ from agentc.compiler.agent import AgentIR, Literalish
 from agentc.compiler.training_config import Scalar
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
-from agentc.runtime.learn.ppo import PPOConfig
+from agentc.runtime.learn.configuration import TrainingConfig
+from agentc.runtime.learn.registry import LEARNERS, configuration_class
 from agentc.runtime.learn.train import Callback, TrainResult, train
 from agentc.runtime.runs import Run, begin_run
 from agentc.runtime.spec_vector import SpecVectorEnv
 
 
-def configuration(agent: AgentIR, seed: int | None = None, steps: int | None = None) -> PPOConfig:
+def configuration(agent: AgentIR, seed: int | None = None, steps: int | None = None) -> TrainingConfig:
     """The learner's configuration of an agent, with seed and steps replaced where given.
 
     Raises :class:`AgentcError`: AS0964 if the agent has no ``train`` block, AS0711 for an algorithm that
@@ -24,21 +25,26 @@ def configuration(agent: AgentIR, seed: int | None = None, steps: int | None = N
     """
     if agent.train is None:
         raise AgentcError([report("AS0964", None, agent=agent.name, item="train")])
-    if agent.train.algorithm != "ppo":
+    if agent.train.algorithm not in LEARNERS:
         from agentc.compiler.planned import ALGORITHMS
 
         name = agent.train.algorithm
         raise AgentcError([report("AS0711", None, name=name, what=ALGORITHMS.get(name, name))])
     settings: Mapping[str, Literalish] = agent.train.settings
     discount = agent.reward.discount if agent.reward is not None else 0.99
-    config = PPOConfig.of(cast(Mapping[str, Scalar], settings), discount)
+    config = configuration_class(agent.train.algorithm).of(cast(Mapping[str, Scalar], settings), discount)
     if seed is not None:
         config = replace(config, seed=seed)
     return config if steps is None else replace(config, steps=steps)
 
 
 def train_agent(
-    compiled: CompiledAgent, config: PPOConfig, run: Run, *, resume: bool = False, callbacks: Sequence[Callback] = ()
+    compiled: CompiledAgent,
+    config: TrainingConfig,
+    run: Run,
+    *,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
 ) -> TrainResult:
     """Train with ``config`` in the folder of ``run``; see :func:`agentc.runtime.learn.train.train`."""
     env = SpecVectorEnv(compiled, config.envs)  # before anything is written: it may not be installed

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from agentc.lang.diagnostics import AgentcError, report
 
 FORMAT = "agentc-checkpoint"
-VERSION = 1
+VERSION = 2
 FILE_NAME = "checkpoint.json"
 
 
@@ -34,8 +34,8 @@ class Checkpoint:
     """The state of a run at an update's end.
 
     ``architecture``, ``config`` and ``randomness`` (the state of a ``numpy`` bit generator) are JSON-ready
-    data; ``counters`` are ``steps``, ``updates``, ``episodes``, ``generation`` (how often the run was
-    resumed) and ``optimizer_steps``. ``tensors`` have names such as ``network/actor.0.weight``.
+    data; ``counters`` are ``steps``, ``updates``, ``episodes`` and ``generation`` (how often the run was
+    resumed with its episodes begun anew). ``tensors`` have names such as ``network/actor.0.weight``.
     """
 
     algorithm: str
@@ -109,7 +109,7 @@ def load(path: Path) -> Checkpoint:
             raise damaged(file, f"`{where}` does not match its digest")
         tensors = safetensors.numpy.load(weights)
         counters = {str(k): int(v) for k, v in content["counters"].items()}
-        counters = {k: counters[k] for k in ("steps", "updates", "episodes", "generation", "optimizer_steps")}
+        counters = {k: counters[k] for k in ("steps", "updates", "episodes", "generation")}
         return Checkpoint(
             str(content["algorithm"]),
             dict(content["architecture"]),

@@ -1,4 +1,4 @@
-"""Distributions over actions: masked categorical and diagonal Gaussian.
+"""Distributions over actions: masked categorical, several at once, diagonal and squashed Gaussian, a single point.
 
 Everything about a masked categorical is about the *masked* distribution: the softmax over the legal
 actions. Illegal actions have probability exactly 0 and log-probability ``-inf``; a row with a single legal
@@ -39,9 +39,14 @@ class Distribution(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Categorical:
-    """A choice among ``n`` actions; ``log_probs`` ``(batch, n)`` are normalised, ``-inf`` where illegal."""
+    """A choice among ``n`` actions; ``log_probs`` ``(batch, n)`` are normalised, ``-inf`` where illegal.
+
+    ``log_mass`` ``(batch,)`` is the logarithm of what the unmasked distribution gives to the legal actions; None
+    where nothing is masked.
+    """
 
     log_probs: Tensor
+    log_mass: Tensor | None = None
 
     @staticmethod
     def of(logits: Tensor, mask: Tensor | None = None) -> Categorical:
@@ -49,9 +54,11 @@ class Categorical:
 
         Every row of ``mask`` has a legal action.
         """
-        if mask is not None:
-            logits = logits.masked_fill(~mask, -math.inf)
-        return Categorical(torch.log_softmax(logits, dim=-1))
+        if mask is None:
+            return Categorical(torch.log_softmax(logits, dim=-1))
+        masked = logits.masked_fill(~mask, -math.inf)
+        log_mass = torch.logsumexp(masked, dim=-1) - torch.logsumexp(logits, dim=-1)
+        return Categorical(torch.log_softmax(masked, dim=-1), log_mass)
 
     def log_prob(self, actions: Tensor) -> Tensor:
         """Of int64 actions ``(batch,)``."""
@@ -111,3 +118,97 @@ class DiagonalGaussian:
     def mode(self) -> Tensor:
         """The mean."""
         return self.mean
+
+
+@dataclass(frozen=True, slots=True)
+class MultiCategorical:
+    """Several independent choices at once; a tuple of :class:`Categorical`."""
+
+    parts: tuple[Categorical, ...]
+
+    @staticmethod
+    def of(logits: Tensor, choices: tuple[int, ...]) -> MultiCategorical:
+        """From the logits of all choices beside each other, ``(batch, sum(choices))``."""
+        return MultiCategorical(tuple(Categorical.of(x) for x in torch.split(logits, list(choices), dim=-1)))
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Of int64 actions ``(batch, k)``."""
+        return torch.stack([p.log_prob(actions[:, i]) for i, p in enumerate(self.parts)]).sum(0)
+
+    def entropy(self) -> Tensor:
+        """The sum of the choices' entropies."""
+        return torch.stack([p.entropy() for p in self.parts]).sum(0)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """From uniform noise ``(batch, k)``."""
+        return torch.stack([p.sample(noise[:, i]) for i, p in enumerate(self.parts)], dim=-1)
+
+    def mode(self) -> Tensor:
+        """The likeliest of each choice."""
+        return torch.stack([p.mode() for p in self.parts], dim=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class SquashedGaussian:
+    """``tanh`` of independent normals: actions in ``(-1, 1)``; ``mean`` and ``log_std`` ``(batch, d)``.
+
+    Haarnoja et al., "Soft Actor-Critic" (2018), appendix C: the density of ``tanh(u)`` is that of ``u`` over
+    ``1 - tanh(u)^2``, whose logarithm is ``2 (log 2 - u - softplus(-2u))``.
+    """
+
+    mean: Tensor
+    log_std: Tensor
+
+    def rsample(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Actions from standard normal ``noise`` ``(batch, d)``, with their log-densities ``(batch,)``."""
+        u = self.mean + torch.exp(self.log_std) * noise
+        normal = -0.5 * noise.square() - self.log_std - 0.5 * math.log(2 * math.pi)
+        correction = 2.0 * (math.log(2.0) - u - torch.nn.functional.softplus(-2.0 * u))
+        return torch.tanh(u), (normal - correction).sum(-1)
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Log-density of actions ``(batch, d)``; those at the bounds are moved inside by 1e-6."""
+        inside = actions.clamp(-1.0 + 1e-6, 1.0 - 1e-6)
+        u = torch.atanh(inside)
+        scaled = (u - self.mean) * torch.exp(-self.log_std)
+        normal = -0.5 * scaled.square() - self.log_std - 0.5 * math.log(2 * math.pi)
+        return (normal - torch.log1p(-inside.square())).sum(-1)
+
+    def entropy(self) -> Tensor:
+        """There is no closed form: that of the normals before squashing, an upper bound up to the scale."""
+        return (self.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """From standard normal noise ``(batch, d)``."""
+        return torch.tanh(self.mean + torch.exp(self.log_std) * noise)
+
+    def mode(self) -> Tensor:
+        """The squashed mean."""
+        return torch.tanh(self.mean)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One certain action a row."""
+
+    action: Tensor
+
+    def greedy(self) -> Point:
+        """The number of the greatest entry, where the rows are values ``(batch, n)``."""
+        return Point(self.action.argmax(-1))
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Zero: there is nothing to choose."""
+        return torch.zeros(len(self.action))
+
+    def entropy(self) -> Tensor:
+        """Zero."""
+        return torch.zeros(len(self.action))
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """The action, whatever the noise."""
+        return self.action
+
+    def mode(self) -> Tensor:
+        """The action."""
+        return self.action

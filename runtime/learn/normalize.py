@@ -70,3 +70,14 @@ class RewardScale:
         deviation = np.sqrt(self.moments.variance[0] + 1e-8)
         scaled: NDArray[np.float32] = np.clip(rewards / deviation, -10.0, 10.0).astype(np.float32)
         return scaled
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """The moments and the returns under way."""
+        return {**self.moments.state(), "returns": self._returns}
+
+    def restore(self, state: dict[str, NDArray[np.float64]]) -> None:
+        """Back from :meth:`state`. Raises ``KeyError`` or ``ValueError`` for another's."""
+        self.moments.restore(state)
+        if state["returns"].shape != self._returns.shape:
+            raise ValueError("returns of another number of environments")
+        self._returns = state["returns"].copy()

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn import checkpoint as checkpoints
+from agentc.runtime.learn.acting import draw, enacted
 from agentc.runtime.learn.architecture import ActionHead, Architecture, Part, architecture_for
 from agentc.runtime.learn.checkpoint import Checkpoint
-from agentc.runtime.learn.networks import ActorCritic
+from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.learn.vector import Array, Observation
 
@@ -24,10 +25,6 @@ class Policy:
 
     def __init__(self, network: ActorCritic) -> None:
         self._network = network
-        head = network.architecture.action
-        self._discrete = head.kind == "categorical"
-        self._size = head.size
-        self._low, self._high = np.array(head.low, np.float32), np.array(head.high, np.float32)
 
     @property
     def architecture(self) -> Architecture:
@@ -51,7 +48,9 @@ class Policy:
 
     def check_spaces(self, observation_space: Space[Any], action_space: Space[Any]) -> None:
         """Raise :class:`AgentcError` (AS0844) if the policy reads or does something else than these spaces hold."""
-        mine, theirs = self.architecture, architecture_for(observation_space, action_space)
+        mine = self.architecture
+        head = mine.action.kind if mine.action.kind in ("squashed", "deterministic", "values") else "policy"
+        theirs = architecture_for(observation_space, action_space, head=head)
         before, now = {p.key: p for p in mine.parts}, {p.key: p for p in theirs.parts}
         for key in (*before, *now):
             if before.get(key) != now.get(key):
@@ -66,7 +65,8 @@ class Policy:
     ) -> Array:
         """One action per row of a batch: drawn with ``randomness``, or the likeliest where that is None.
 
-        Returns int64 ``(batch,)`` or float32 ``(batch, *shape)`` within the bounds of the space.
+        Returns int64 ``(batch,)`` (``(batch, k)`` for several choices) or float32 ``(batch, *shape)`` within the
+        bounds of the space.
         """
         with torch.inference_mode():
             inputs = self._network.inputs(parts(observation))
@@ -74,15 +74,9 @@ class Policy:
             if randomness is None:
                 action: Array = policy.mode().numpy()
             else:
-                batch = len(inputs[0])
-                if self._discrete:
-                    noise = randomness.random(batch, np.float32)
-                else:
-                    noise = randomness.standard_normal((batch, self._size), np.float32)
+                noise = draw(self.architecture.action, (len(inputs[0]),), randomness)
                 action = policy.sample(torch.from_numpy(noise)).numpy()
-        if self._discrete:
-            return action
-        return action.clip(self._low, self._high).reshape(-1, *self.architecture.action.shape)
+        return enacted(self.architecture.action, action)
 
 
 def _read(key: str, part: Part | None) -> str:
@@ -95,6 +89,8 @@ def _read(key: str, part: Part | None) -> str:
 
 def _done(head: ActionHead) -> str:
     """The actions in words."""
-    if head.kind == "categorical":
+    if head.discrete:
         return f"{head.size} actions"
+    if head.kind == "multi":
+        return f"{head.size} choices among {list(head.choices)}"
     return f"actions of shape {head.shape} from {list(head.low)} to {list(head.high)}"

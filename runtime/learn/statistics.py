@@ -51,3 +51,11 @@ class EpisodeWindow:
             {k.removeprefix("satisfied/"): v for k, v in means.items() if k.startswith("satisfied/")},
             {k.removeprefix("violated/"): v for k, v in means.items() if k.startswith("violated/")},
         )
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """What was collected, by column."""
+        return {key: np.array(column, np.float64) for key, column in self._columns.items()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Back from :meth:`state`."""
+        self._columns = {key: deque(column.tolist(), maxlen=self._size) for key, column in state.items()}

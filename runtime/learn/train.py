@@ -1,14 +1,13 @@
-"""The training loop: roll out, update, log, checkpoint; begin, stop and resume.
+"""The training loop: collect, learn, log, checkpoint; begin, stop and resume. The same for every learner.
 
-What is exact: with the same configuration (and number of envs), environments that are a function of their
-seed, and one version of torch on one kind of CPU, two runs have the same weights to the byte. torch is held
-to one thread while training: sums in parallel would depend on the number of cores, and the networks are too
-small to gain.
+What is exact: with the same configuration, environments that are a function of their seed, and one version of
+torch on one kind of CPU, two runs have the same weights to the byte. torch is held to one thread while training:
+sums in parallel would depend on the number of cores, and the networks are too small to gain.
 
-What is not: a resumed run restores weights, optimiser, statistics, counters and the learner's random
-generator exactly, but the episodes under way are lost and begin anew, with seeds derived from the run's
-seed and the number of resumptions. It trains correctly from there; it does not repeat the run that was
-never stopped.
+A resumed run repeats the one that was never stopped, to the byte: weights, optimiser, replay, statistics, logs,
+random generators and the episodes under way, wherever the environments give their state or can be played again
+(:mod:`agentc.runtime.learn.episodes`). Where they cannot, the episodes begin anew, with seeds derived from the
+run's seed and the number of such resumptions, and :attr:`TrainResult.resumed` says so.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
@@ -28,19 +27,23 @@ import torch
 
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn import checkpoint as checkpoints
-from agentc.runtime.learn.architecture import Architecture, architecture_for
+from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.checkpoint import Checkpoint
+from agentc.runtime.learn.collect.rollout import Rollout
+from agentc.runtime.learn.configuration import TrainingConfig
+from agentc.runtime.learn.episodes import generator_state, restore_generator
+from agentc.runtime.learn.learner import Moment
 from agentc.runtime.learn.logs import Logs
-from agentc.runtime.learn.normalize import RewardScale, RunningMoments
-from agentc.runtime.learn.novelty import Novelty
-from agentc.runtime.learn.ppo import PPOConfig, PPOLearner, UpdateStatistics
-from agentc.runtime.learn.rollout import Rollout
+from agentc.runtime.learn.normalize import RunningMoments
+from agentc.runtime.learn.registry import prepare
+from agentc.runtime.learn.rewards import LearningReward
 from agentc.runtime.learn.seeding import learner_sequence, resumed_seed
 from agentc.runtime.learn.statistics import EpisodeStatistics, EpisodeWindow
 from agentc.runtime.learn.trajectory import Trajectory
 from agentc.runtime.learn.vector import VectorEnv
 
-ALGORITHM = "ppo"
+EXACTLY = "exactly, inside the episodes that were under way"
+ANEW = "with new episodes, as the environments do not come back to where they were"
 
 
 class Finish(Enum):
@@ -60,7 +63,7 @@ class Update:
     total_steps: int
     number: int
     episodes: EpisodeStatistics
-    learning: UpdateStatistics
+    learning: Mapping[str, float]
     seconds: float
     steps_per_second: float
     finish: Finish | None = None
@@ -72,7 +75,10 @@ Callback = Callable[[Update], bool | None]
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """How a run ended. ``seconds`` is the time of this process; ``steps`` counts all of the run."""
+    """How a run ended. ``seconds`` is the time of this process; ``steps`` counts all of the run.
+
+    ``resumed`` says how the run went on from its checkpoint, None if it began here.
+    """
 
     checkpoint: Path
     finish: Finish
@@ -80,79 +86,77 @@ class TrainResult:
     updates: int
     seconds: float
     episodes: EpisodeStatistics
+    resumed: str | None = None
 
 
 def train(
     env: VectorEnv,
-    config: PPOConfig,
+    config: TrainingConfig,
     out_dir: Path,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> TrainResult:
-    """Train with PPO for ``config.steps`` environment steps, rounded up to whole steps of all environments.
+    """Train for ``config.steps`` environment steps, rounded up to whole steps of all environments.
+
+    The algorithm is that of the configuration's class. Of one that learns from recorded data alone, the steps are
+    gradient steps.
 
     Writes ``checkpoint.json``, its weights, ``metrics.jsonl`` and ``tensorboard/`` into ``out_dir``. With
     ``resume`` it goes on from the checkpoint there, if there is one. Ctrl-C ends the run after the update
     under way, with a checkpoint. ``env`` stays open.
 
     Raises :class:`AgentcError`: AS0940 for spaces that no learner can use, AS0941 and AS0942 for numbers
-    that are not finite, AS0943 where no action is legal, AS0841 and AS0842 for a checkpoint that cannot be
-    gone on from. The last checkpoint is always intact.
+    that are not finite (with AS1530, which names the seed and the last good checkpoint), AS0943 where no action is
+    legal, AS0841 and AS0842 for a checkpoint that cannot be gone on from. The last checkpoint is always intact.
     """
     with _one_thread():
         run = _Run(env, config, out_dir)
+        saved = None
         if resume and (out_dir / checkpoints.FILE_NAME).exists():
-            run.restore(checkpoints.load(out_dir))
-            logged: int | None = run.steps
-        else:
-            logged = None
-        with Logs(out_dir, logged) as logs, _interruptible() as interrupted:
-            return run.loop(logs, callbacks, interrupted)
+            saved = checkpoints.load(out_dir)
+            run.restore(saved)
+        with Logs(out_dir, None if saved is None else run.steps) as logs, _interruptible() as interrupted:
+            return run.loop(logs, callbacks, interrupted, saved)
 
 
 class _Run:
     """The state of a run between two updates."""
 
-    def __init__(self, env: VectorEnv, config: PPOConfig, out_dir: Path) -> None:
-        self.env = env
+    def __init__(self, env: VectorEnv, config: TrainingConfig, out_dir: Path) -> None:
         self.config = config
         self.out_dir = out_dir
-        self.architecture = architecture_for(
-            env.observation_space,
-            env.action_space,
-            hidden=config.hidden,
-            layers=config.layers,
-            activation=config.activation,
-            encoder=config.encoder,
-            normalize=config.normalize_observations,
-        )
         weights, actions = learner_sequence(config.seed).spawn(2)
         generator = torch.Generator()
         generator.manual_seed(int(weights.generate_state(1)[0]))
+        self.env, self.learner = prepare(env, config, generator)
         self.randomness = np.random.Generator(np.random.PCG64(actions))
-        self.learner = PPOLearner(self.architecture, config, generator)
-        self.rewards = RewardScale(env.num_envs, config.discount)
-        self.novelty = Novelty(config.novelty)
-        self.vectors = [p for p in self.architecture.parts if p.kind == "vector"]
+        self.rewards = LearningReward(config, self.env.num_envs)
+        self.vectors = [p for p in self.learner.architecture.parts if p.kind == "vector"]
         self.moments = RunningMoments(sum(p.size for p in self.vectors))
         self.window = EpisodeWindow()
+        self.rollout: Rollout | None = None
         self.steps = self.updates = self.generation = 0
 
-    def loop(self, logs: Logs, callbacks: Sequence[Callback], interrupted: threading.Event) -> TrainResult:
-        c, n = self.config, self.env.num_envs
+    def loop(
+        self, logs: Logs, callbacks: Sequence[Callback], interrupted: threading.Event, resumed: Checkpoint | None
+    ) -> TrainResult:
+        """Rounds of collecting and learning until something ends them; ``resumed`` is what was restored."""
+        c = self.config
         began = saved = time.monotonic()
         first = self.steps
-        path = self.save()
+        path = self.out_dir / checkpoints.FILE_NAME
         finish = Finish.COMPLETE if self.steps >= c.steps else None
+        how = None
         if finish is None:
-            seed = resumed_seed(c.seed, self.generation)
-            rollout = Rollout(self.env, self.learner.network, c.rollout, seed, self.window)
+            how = self._begin(resumed)
+        if resumed is None:
+            path = self.save()
+        saved_at = self.steps
         while finish is None:
-            learning_rate = c.learning_rate * (1.0 - self.steps / c.steps if c.anneal else 1.0)
-            trajectory = rollout.collect(min(c.rollout, -(-(c.steps - self.steps) // n)), self.steps, self.randomness)
-            self.steps += trajectory.steps * n
-            self.updates += 1
-            learning = self._learn(trajectory, learning_rate)
+            try:
+                learning = self._round()
+            except AgentcError as error:
+                raise self._located(error, path, saved_at) from None
             seconds = time.monotonic() - began
             finish = self._finish(interrupted, seconds)
             rate = (self.steps - first) / max(seconds, 1e-9)
@@ -166,16 +170,56 @@ class _Run:
                     callback(replace(update, finish=finish))
             if finish is not None or time.monotonic() - saved >= c.checkpoint:
                 path = self.save()
-                saved = time.monotonic()
-        return TrainResult(path, finish, self.steps, self.updates, time.monotonic() - began, self.window.statistics())
+                saved, saved_at = time.monotonic(), self.steps
+        seconds = time.monotonic() - began
+        return TrainResult(path, finish, self.steps, self.updates, seconds, self.window.statistics(), how)
 
-    def _learn(self, trajectory: Trajectory, learning_rate: float) -> UpdateStatistics:
-        rewards = trajectory.rewards
-        if self.config.normalize_rewards:
-            rewards = self.rewards.scale(rewards, trajectory.terminated | trajectory.truncated)
-        if self.config.novelty > 0.0:
-            rewards = rewards + self.novelty.bonus(trajectory)
-        learned = self.learner.update(trajectory, rewards, learning_rate, self.randomness, (self.steps, self.updates))
+    def _begin(self, resumed: Checkpoint | None) -> str | None:
+        """Start acting: anew, or where the run was; how it was resumed."""
+        c, learner = self.config, self.learner
+        if learner.cycle == 0:
+            return None if resumed is None else EXACTLY
+        longest = min(learner.cycle, c.rollout)
+        state = None if resumed is None else resumed.group("rollout")
+        if state:
+            try:
+                self.rollout = Rollout(self.env, learner.actor, longest, self.window, c.seed, state)
+            except (ValueError, KeyError, IndexError, TypeError):
+                state = None  # it does not come back: new episodes, below
+            else:
+                return EXACTLY
+        if resumed is not None and self.steps > 0:
+            self.generation += 1
+        seed = resumed_seed(c.seed, self.generation)
+        self.rollout = Rollout(self.env, learner.actor, longest, self.window, seed)
+        return None if resumed is None else ANEW if self.steps > 0 else EXACTLY
+
+    def _round(self) -> dict[str, float]:
+        """The steps between two lines of the log: cycles of collecting and learning; the means of their figures."""
+        c, n, learner = self.config, self.env.num_envs, self.learner
+        self.updates += 1
+        sums: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        left = c.rollout
+        while left > 0 and self.steps < c.steps:
+            if self.rollout is None:
+                left -= 1
+                self.steps += 1
+                figures = learner.learn(None, self.randomness, Moment(self.steps, c.steps, self.updates))
+            else:
+                length = min(learner.cycle, left, -(-(c.steps - self.steps) // n))
+                trajectory = self.rollout.collect(length, self.steps, self.randomness)
+                self.steps += trajectory.steps * n
+                left -= length
+                figures = self._learn(trajectory)
+            for key, value in figures.items():
+                sums[key] = sums.get(key, 0.0) + value
+                counts[key] = counts.get(key, 0) + 1
+        return {key: total / counts[key] for key, total in sums.items()}
+
+    def _learn(self, trajectory: Trajectory) -> Mapping[str, float]:
+        seen = trajectory.paying(self.rewards.rewards(trajectory, trajectory.rewards))
+        figures = self.learner.learn(seen, self.randomness, Moment(self.steps, self.config.steps, self.updates))
         if self.config.normalize_observations and self.vectors:
             # After the update: the weights that acted and those that are improved must read the same inputs.
             count = trajectory.steps * trajectory.num_envs
@@ -184,7 +228,14 @@ class _Run:
             network = self.learner.network
             network.input_mean.copy_(torch.from_numpy(self.moments.mean))
             network.input_scale.copy_(torch.from_numpy(1.0 / np.sqrt(self.moments.variance + 1e-8)))
-        return learned
+        return figures
+
+    def _located(self, error: AgentcError, path: Path, saved_at: int) -> AgentcError:
+        """Numbers that are not finite, with the seed and the last good checkpoint."""
+        if not any(d.code in ("AS0941", "AS0942") for d in error.diagnostics):
+            return error
+        note = report("AS1530", None, seed=self.config.seed, path=str(path), steps=saved_at)
+        return AgentcError([*error.diagnostics, note])
 
     def _finish(self, interrupted: threading.Event, seconds: float) -> Finish | None:
         if self.steps >= self.config.steps:
@@ -197,56 +248,53 @@ class _Run:
 
     def save(self) -> Path:
         """Write the checkpoint of this moment, between two updates."""
-        optimizer = self.learner.optimizer
-        tensors = {f"network/{k}": t.numpy() for k, t in self.learner.network.state_dict().items()}
-        tensors["optimizer/first"] = optimizer.first.numpy()
-        tensors["optimizer/second"] = optimizer.second.numpy()
+        tensors = dict(self.learner.state())
         tensors |= {f"observations/{k}": a for k, a in self.moments.state().items()}
-        tensors |= {f"rewards/{k}": a for k, a in self.rewards.moments.state().items()}
-        tensors |= {f"novelty/{k}": a for k, a in self.novelty.state().items()}
+        tensors |= {f"reward/{k}": a for k, a in self.rewards.state().items()}
+        tensors |= {f"window/{k}": a for k, a in self.window.state().items()}
+        inside = None if self.rollout is None else self.rollout.state()
+        tensors |= {f"rollout/{k}": a for k, a in (inside or {}).items()}
         counters = {
             "steps": self.steps,
             "updates": self.updates,
             "episodes": self.window.episodes,
             "generation": self.generation,
-            "optimizer_steps": optimizer.count,
         }
-        state = self.randomness.bit_generator.state
-        return checkpoints.save(
-            self.out_dir,
-            Checkpoint(ALGORITHM, self.architecture.to_data(), self.config.to_data(), counters, _plain(state), tensors),
+        saved = Checkpoint(
+            self.config.algorithm,
+            self.learner.architecture.to_data(),
+            self.config.to_data(),
+            counters,
+            generator_state(self.randomness),
+            tensors,
         )
+        return checkpoints.save(self.out_dir, saved)
 
     def restore(self, saved: Checkpoint) -> None:
         """Go on from ``saved``. Raises AS0841 or AS0842."""
         path = self.out_dir / checkpoints.FILE_NAME
         self._check_same(saved, path)
         try:
-            state = {k: torch.from_numpy(a) for k, a in saved.group("network").items()}
-            self.learner.network.load_state_dict(state)  # in place: the optimiser's views stay valid
-            optimizer = self.learner.optimizer
-            optimizer.first.copy_(torch.from_numpy(saved.tensors["optimizer/first"]))
-            optimizer.second.copy_(torch.from_numpy(saved.tensors["optimizer/second"]))
-            optimizer.count = saved.counters["optimizer_steps"]
+            self.learner.restore(saved.tensors)
             self.moments.restore(saved.group("observations"))
-            self.rewards.moments.restore(saved.group("rewards"))
-            self.novelty.restore(saved.group("novelty"))
-            self.randomness.bit_generator.state = _numbers(saved.randomness)
+            self.rewards.restore(saved.group("reward"))
+            self.window.restore(saved.group("window"))
+            restore_generator(self.randomness, saved.randomness)
         except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
             raise checkpoints.damaged(path, f"{type(error).__name__}: {error}") from None
         self.steps, self.updates = saved.counters["steps"], saved.counters["updates"]
         self.window.episodes = saved.counters["episodes"]
-        self.generation = saved.counters["generation"] + 1
+        self.generation = saved.counters["generation"]
 
     def _check_same(self, saved: Checkpoint, path: Path) -> None:
-        ours: dict[str, Any] = {"algorithm": ALGORITHM, **self.config.to_data()}
+        ours: dict[str, Any] = {"algorithm": self.config.algorithm, **self.config.to_data()}
         theirs: dict[str, Any] = {"algorithm": saved.algorithm, **saved.config}
         free = ("minutes", "checkpoint")  # these do not change what is learned
         wrong = [k for k in ours if k not in free and theirs.get(k) != ours[k]]
         try:
-            if not wrong and Architecture.from_data(saved.architecture) != self.architecture:
+            if not wrong and Architecture.from_data(saved.architecture) != self.learner.architecture:
                 wrong = ["network"]
-                ours["network"], theirs["network"] = self.architecture.to_data(), dict(saved.architecture)
+                ours["network"], theirs["network"] = self.learner.architecture.to_data(), dict(saved.architecture)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise checkpoints.damaged(path, f"its architecture is none ({error})") from None
         if wrong:
@@ -261,21 +309,8 @@ def _metrics(update: Update) -> dict[str, Any]:
         "steps": update.steps,
         "update": update.number,
         "episodes": {k: v for k, v in episodes.items() if v is not None and v != {}},
-        "learning": asdict(update.learning),
+        "learning": dict(update.learning),
     }
-
-
-def _plain(state: Any) -> Any:
-    """A bit generator's state with its 128-bit integers as text, which every reader of JSON keeps."""
-    if isinstance(state, dict):
-        return {k: _plain(v) for k, v in state.items()}
-    return str(state) if isinstance(state, int) else state
-
-
-def _numbers(state: Any) -> Any:
-    if isinstance(state, dict):
-        return {k: v if k == "bit_generator" else _numbers(v) for k, v in state.items()}
-    return int(state)
 
 
 @contextmanager

@@ -1,27 +1,49 @@
 """The record: what was seen, done and paid during ``T`` steps of ``N`` environments.
 
-Every learner reads its experience from a :class:`Trajectory` and from nothing else. Arrays are time-major,
-``(T, N, ...)``. Row ``t`` holds the observation that was acted on, the action, and what the action led to.
+Every learner reads its experience from a :class:`Trajectory` and from nothing else, whether its policy reads
+vectors or writes text. Arrays are time-major, ``(T, N, ...)``. Row ``t`` holds the observation that was acted on,
+the action, and what the action led to. For a language model a step is one completed phase; its tokens are in
+``tokens``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agentc.runtime.learn.constraints import Constraint
 from agentc.runtime.learn.vector import Array, Observation
 
 
 @dataclass(frozen=True, slots=True)
 class Finals:
-    """The true last observations of truncated episodes: ``observation[k]`` belongs to ``step[k], env[k]``."""
+    """The true last observations of truncated episodes: ``observation[k]`` belongs to ``step[k], env[k]``.
+
+    ``constraint`` are the constraint's states there, where there is one.
+    """
 
     step: NDArray[np.int64]
     env: NDArray[np.int64]
     observation: Mapping[str, Array]
+    constraint: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a language model's steps, right-padded: ``(T, N, L)``.
+
+    ``ids`` int32; ``written`` bool: True where the policy chose the token, False for prompts, results of tools and
+    padding; ``log_probs`` float32 under the (constrained) distribution that it was drawn from; ``constraint`` the
+    decoder's state before it, from which its mask is replayed.
+    """
+
+    ids: NDArray[np.int32]
+    written: NDArray[np.bool_]
+    log_probs: NDArray[np.float32]
+    constraint: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +51,39 @@ class Trajectory:
     """``T`` steps of ``N`` environments.
 
     ``observations``: one array ``(T, N, ...)`` per part of the observation; a plain observation is the part
-    ``""``. ``actions`` int64 ``(T, N)`` or float32 ``(T, N, d)``, as the policy drew them (not clipped).
-    ``masks`` bool ``(T, N, n)``: the legal actions when it chose, or None. ``rewards`` float32,
-    ``terminated`` and ``truncated`` bool, ``(T, N)``. ``finals``: last observations of the episodes that
-    were truncated and did not terminate. ``last_observation`` ``(N, ...)``: where it would have gone on.
+    ``""``. ``actions`` int64 ``(T, N)`` (``(T, N, k)`` for several choices at once) or float32 ``(T, N, d)``, as
+    the policy drew them (not clipped). ``rewards`` float32, ``terminated`` and ``truncated`` bool, ``(T, N)``.
+    ``finals``: last observations of the episodes that were truncated and did not terminate.
+    ``last_observation`` ``(N, ...)``: where it would have gone on.
+
+    The rest is there where something writes it. ``constraint`` int64 ``(T, N)`` and ``last_constraint`` ``(N,)``:
+    the constraint's state when the policy chose; ``legal`` turns it into masks. ``log_probs`` and ``values``
+    ``(T, N)``: of the policy that acted, where it has changed since. ``sources``, ``costs``: what each source of
+    reward paid and what each budget was charged, ``(T, N)`` by name; ``rewards`` is what counts. ``monitors``:
+    what the monitors said of each step, before autoreset: arrays ``(T, N, ...)`` by name, by convention ``state``
+    and ``next_state`` (the automata's) and ``letter`` (the truth of the atoms). ``roles`` int64 ``(T, N)``: whose
+    step it was. ``decided`` bool ``(T, N)``: which steps enter losses; None is all. ``tokens``: of a language
+    model.
     """
 
     observations: Mapping[str, Array]
     actions: Array
-    masks: NDArray[np.bool_] | None
     rewards: NDArray[np.float32]
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
     finals: Finals
     last_observation: Mapping[str, Array]
+    constraint: NDArray[np.int64] | None = None
+    last_constraint: NDArray[np.int64] | None = None
+    legal: Constraint | None = None
+    log_probs: NDArray[np.float32] | None = None
+    values: NDArray[np.float32] | None = None
+    sources: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    costs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    monitors: Mapping[str, Array] = field(default_factory=dict)
+    roles: NDArray[np.int64] | None = None
+    decided: NDArray[np.bool_] | None = None
+    tokens: Tokens | None = None
 
     @property
     def steps(self) -> int:
@@ -53,6 +94,22 @@ class Trajectory:
     def num_envs(self) -> int:
         """``N``."""
         return int(self.rewards.shape[1])
+
+    @property
+    def ended(self) -> NDArray[np.bool_]:
+        """Where an episode ended, ``(T, N)``."""
+        return self.terminated | self.truncated
+
+    @property
+    def masks(self) -> NDArray[np.bool_] | None:
+        """The legal choices ``(T, N, n)``, replayed from the constraint's states; None where all are."""
+        if self.constraint is None or self.legal is None:
+            return None
+        return self.legal.masks(self.constraint)
+
+    def paying(self, rewards: NDArray[np.float32]) -> Trajectory:
+        """The same with other rewards."""
+        return replace(self, rewards=rewards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +134,26 @@ def parts(observation: Observation) -> dict[str, Array]:
 class Recorder:
     """Preallocated buffers that a rollout is written into, over and over."""
 
-    def __init__(self, observation: Observation, action: Array, mask: Array | None, steps: int) -> None:
-        """Take shapes and types from one batch of observations, actions and masks."""
+    def __init__(self, observation: Observation, action: Array, steps: int, legal: Constraint | None = None) -> None:
+        """Take shapes and types from one batch of observations and actions; ``legal`` if choices are constrained."""
         n = len(action)
         self._observations = {k: np.zeros((steps, *a.shape), a.dtype) for k, a in parts(observation).items()}
         self._actions = np.zeros((steps, *action.shape), action.dtype)
-        self._masks = None if mask is None else np.ones((steps, *mask.shape), np.bool_)
+        self._legal = legal
+        self._constraint = None if legal is None else np.zeros((steps, n), np.int64)
         self._rewards = np.zeros((steps, n), np.float32)
         self._terminated = np.zeros((steps, n), np.bool_)
         self._truncated = np.zeros((steps, n), np.bool_)
-        self._finals: list[tuple[int, NDArray[np.int64], dict[str, Array]]] = []
+        self._extra: dict[str, Array] = {}
+        self._steps = steps
+        self._finals: list[tuple[int, NDArray[np.int64], dict[str, Array], NDArray[np.int64] | None]] = []
 
-    def before(self, t: int, observation: Mapping[str, Array], mask: Array | None) -> None:
+    def before(self, t: int, observation: Mapping[str, Array], constraint: NDArray[np.int64] | None) -> None:
         """Write what is acted on at ``t``; copied, as the environment reuses its arrays."""
         for key, array in self._observations.items():
             array[t] = observation[key]
-        if self._masks is not None and mask is not None:
-            self._masks[t] = mask
+        if self._constraint is not None and constraint is not None:
+            self._constraint[t] = constraint
 
     def after(
         self,
@@ -103,6 +163,7 @@ class Recorder:
         terminated: NDArray[np.bool_],
         truncated: NDArray[np.bool_],
         final_observation: Mapping[str, Array],
+        final_constraint: NDArray[np.int64] | None = None,
     ) -> None:
         """Write the action at ``t`` and what it led to."""
         self._actions[t] = action
@@ -112,26 +173,51 @@ class Recorder:
         if truncated.any():
             rows = np.flatnonzero(truncated & ~terminated)
             if len(rows):
-                self._finals.append((t, rows, {k: a[rows] for k, a in final_observation.items()}))
+                where = None if final_constraint is None else final_constraint[rows]
+                self._finals.append((t, rows, {k: a[rows] for k, a in final_observation.items()}, where))
 
-    def take(self, last_observation: Mapping[str, Array], steps: int) -> Trajectory:
+    def extra(self, t: int, group: str, arrays: Mapping[str, Array]) -> None:
+        """Write arrays by name, ``(N, ...)`` each, of one ``group``: ``sources``, ``costs`` or ``monitors``."""
+        for name, array in arrays.items():
+            key = f"{group}/{name}"
+            buffer = self._extra.get(key)
+            if buffer is None:
+                kind = np.dtype(np.float32) if group != "monitors" else array.dtype
+                buffer = self._extra[key] = np.zeros((self._steps, *array.shape), kind)
+            buffer[t] = array
+
+    def take(
+        self, last_observation: Mapping[str, Array], steps: int, last_constraint: NDArray[np.int64] | None = None
+    ) -> Trajectory:
         """The trajectory of the first ``steps`` steps; its arrays are overwritten by the next one."""
+        none = np.zeros(0, np.int64)
+        constrained = self._finals and all(c is not None for *_, c in self._finals)
         finals = Finals(
-            np.concatenate([np.full(len(rows), t) for t, rows, _ in self._finals] or [np.zeros(0, np.int64)]),
-            np.concatenate([rows for _, rows, _ in self._finals] or [np.zeros(0, np.int64)]),
+            np.concatenate([np.full(len(rows), t) for t, rows, _, _ in self._finals] or [none]),
+            np.concatenate([rows for _, rows, _, _ in self._finals] or [none]),
             {
-                k: np.concatenate([o[k] for _, _, o in self._finals] or [np.zeros((0, *a.shape[2:]), a.dtype)])
+                k: np.concatenate([o[k] for _, _, o, _ in self._finals] or [np.zeros((0, *a.shape[2:]), a.dtype)])
                 for k, a in self._observations.items()
             },
+            np.concatenate([c for *_, c in self._finals if c is not None]) if constrained else None,
         )
         self._finals = []
+        groups: dict[str, dict[str, Array]] = {"sources": {}, "costs": {}, "monitors": {}}
+        for key, array in self._extra.items():
+            group, _, name = key.partition("/")
+            groups[group][name] = array[:steps]
         return Trajectory(
             {k: a[:steps] for k, a in self._observations.items()},
             self._actions[:steps],
-            None if self._masks is None else self._masks[:steps],
             self._rewards[:steps],
             self._terminated[:steps],
             self._truncated[:steps],
             finals,
             last_observation,
+            None if self._constraint is None else self._constraint[:steps],
+            last_constraint,
+            self._legal,
+            sources=groups["sources"],
+            costs=groups["costs"],
+            monitors=groups["monitors"],
         )

@@ -21,6 +21,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from agentc.runtime.learn.episodes import EpisodeLog
 from agentc.runtime.learn.seeding import training_seeds
 
 Array: TypeAlias = NDArray[Any]
@@ -43,6 +44,11 @@ class StepBatch:
     something only where ``terminated | truncated``: ``return`` (float64, undiscounted) and ``length``
     (int64), and where there is a spec ``satisfied/NAME`` for each task and behavior and ``violated/NAME``
     for each safe (bool). It may be empty on steps on which no episode ended.
+
+    ``final_action_mask``: the legal actions at ``final_observation``, where episodes ended and there are masks.
+    ``sources``, ``costs``: what each source of reward paid and what each budget was charged, ``(N,)`` by name;
+    ``monitors``: what the monitors said of this step, before autoreset, arrays ``(N, ...)`` by name. An environment
+    that has any of these gives it on every step.
     """
 
     observation: Observation
@@ -52,6 +58,14 @@ class StepBatch:
     truncated: NDArray[np.bool_]
     action_mask: NDArray[np.bool_] | None = None
     info: Mapping[str, Array] = field(default_factory=dict)
+    final_action_mask: NDArray[np.bool_] | None = None
+    sources: Mapping[str, Array] = field(default_factory=dict)
+    costs: Mapping[str, Array] = field(default_factory=dict)
+    monitors: Mapping[str, Array] = field(default_factory=dict)
+
+
+Options = Callable[[int], dict[str, Any] | None]
+"""From an environment's number to the ``options`` of its next reset."""
 
 
 @runtime_checkable
@@ -93,6 +107,19 @@ class VectorEnv(Protocol):
         ...
 
 
+@runtime_checkable
+class Restorable(Protocol):
+    """A :class:`VectorEnv` that can go on from a state inside its episodes."""
+
+    def snapshot(self) -> dict[str, Array] | None:
+        """The state of all environments; None if it cannot be told."""
+        ...
+
+    def restore(self, state: Mapping[str, Array]) -> Observation:
+        """Go on from :meth:`snapshot`; the observation there. Raises ``ValueError`` where it is not the same."""
+        ...
+
+
 class SyncVector:
     """A :class:`VectorEnv` that steps a list of ``gymnasium.Env`` one after the other in this process.
 
@@ -106,6 +133,9 @@ class SyncVector:
         self.observation_space: gymnasium.Space[Any] = self._envs[0].observation_space
         self.action_space: gymnasium.Space[Any] = self._envs[0].action_space
         self.action_mask: NDArray[np.bool_] | None = None
+        self.options: Options | None = None
+        """Called with an environment's number before its reset; what it returns goes there as ``options``."""
+        self._logs = [EpisodeLog(env) for env in self._envs]
         n = self.num_envs
         self._discrete = isinstance(self.action_space, spaces.Discrete)
         self._first_action = int(self.action_space.start) if isinstance(self.action_space, spaces.Discrete) else 0
@@ -120,8 +150,8 @@ class SyncVector:
         seeds: Sequence[int | None] = [None] * self.num_envs if seed is None else training_seeds(seed, self.num_envs)
         observation = self._next_buffer()
         masks = []
-        for i, env in enumerate(self._envs):
-            row, info = env.reset(seed=seeds[i])
+        for i, log in enumerate(self._logs):
+            row, info = log.reset(seeds[i], None if self.options is None else self.options(i))
             _write(observation, i, row)
             masks.append(info.get("action_mask"))
         self.action_mask = None if masks[0] is None else np.array(masks, dtype=np.bool_)
@@ -145,8 +175,10 @@ class SyncVector:
             chosen = actions
         plain = isinstance(observation, np.ndarray)
         ended: list[int] = []
+        logs, final_masks = self._logs, None
         for i, env in enumerate(self._envs):
             row, paid, stop, cut, said = env.step(chosen[i])
+            logs[i].actions.append(chosen[i])
             reward[i] = paid
             if plain:
                 observation[i] = row  # type: ignore[index]
@@ -162,16 +194,46 @@ class SyncVector:
         self._lengths += 1
         if ended:
             final = _copy(observation)
+            final_masks = None if masks is None else masks.copy()
             info = {"return": self._returns.copy(), "length": self._lengths.copy()}
             for i in ended:
-                row, said = self._envs[i].reset()
+                row, said = logs[i].reset(None, None if self.options is None else self.options(i))
                 _write(observation, i, row)
                 if masks is not None:
                     masks[i] = said["action_mask"]
             self._returns[ended] = 0.0
             self._lengths[ended] = 0
         self.action_mask = masks
-        return StepBatch(observation, final, reward, terminated, truncated, masks, info)
+        return StepBatch(observation, final, reward, terminated, truncated, masks, info, final_masks)
+
+    def snapshot(self) -> dict[str, Array] | None:
+        """The state of all environments, or how to play their episodes again; None if one cannot be brought back."""
+        state: dict[str, Array] = {"returns": self._returns.copy(), "lengths": self._lengths.copy()}
+        for i, log in enumerate(self._logs):
+            own = log.state()
+            if own is None:
+                return None
+            state |= {f"{i}/{k}": a for k, a in own.items()}
+        current = self._buffers[self._turn]
+        for key, array in current.items() if isinstance(current, dict) else (("", current),):
+            state[f"seen/{key}"] = array.copy()
+        return state
+
+    def restore(self, state: Mapping[str, Array]) -> Observation:
+        """Go on from :meth:`snapshot`. Raises ``ValueError`` where an environment does not come back to it."""
+        observation = self._next_buffer()
+        masks = []
+        for i, log in enumerate(self._logs):
+            row, _, info = log.restore({k.split("/", 1)[1]: a for k, a in state.items() if k.startswith(f"{i}/")})[-1]
+            _write(observation, i, row)
+            masks.append(info.get("action_mask"))
+        for key, array in observation.items() if isinstance(observation, dict) else (("", observation),):
+            if array.tobytes() != state[f"seen/{key}"].tobytes():
+                raise ValueError("an episode that is played again looks otherwise")
+        self.action_mask = None if masks[0] is None else np.array(masks, dtype=np.bool_)
+        self._returns[:] = state["returns"]
+        self._lengths[:] = state["lengths"]
+        return observation
 
     def close(self) -> None:
         """Close every environment."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agentc.compiler import pipeline
 from agentc.compiler.pipeline import CheckResult
-from agentc.lang.diagnostics import AgentcError, Diagnostic
+from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity
 from agentc.lang.source import Source
 
 from .page import Fence, commands, differences, expectations, missing_lines
@@ -84,7 +84,9 @@ def run_python(fence: Fence) -> list[str]:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             exec(program, {"__name__": "__page__"})
     except AgentcError as error:
-        codes = {d.code for d in error.diagnostics}
+        # notes come beside an error and are not what is announced, unless they are
+        notes = {d.code for d in error.diagnostics if d.severity is Severity.NOTE}
+        codes = notes & {fence.raises} or {d.code for d in error.diagnostics} - notes
         return [] if codes == {fence.raises} else [f"line {fence.line}: raised {sorted(codes)}, not {fence.raises}"]
     return [f"line {fence.line}: {fence.raises} was not raised"] if fence.raises else []
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agentc.runtime.learn.advantages import generalized_advantages
+from agentc.runtime.learn.credit.advantages import generalized_advantages
 
 
 def column(*numbers):

@@ -16,7 +16,7 @@ from agentc.runtime.learn.train import train
 
 from .environments import Corridor, vector_of
 
-COUNTERS = {"steps": 10, "updates": 2, "episodes": 3, "generation": 0, "optimizer_steps": 8}
+COUNTERS = {"steps": 10, "updates": 2, "episodes": 3, "generation": 0}
 
 
 def made(steps=10):

@@ -9,7 +9,8 @@ from gymnasium import spaces
 
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.learn.architecture import GRID_CODES, Architecture, architecture_for
-from agentc.runtime.learn.networks import ActorCritic, GridOneHot, check_codes
+from agentc.runtime.learn.networks.actor_critic import ActorCritic
+from agentc.runtime.learn.networks.encoders import GridOneHot, check_codes
 
 SPACES = {
     "vector": spaces.Box(-1, 1, (3,), np.float32),
@@ -98,7 +99,7 @@ def test_an_unknown_grid_code_is_named():
     [
         (spaces.Text(5), spaces.Discrete(2), "observation"),
         (spaces.Dict({"mission": spaces.Text(5)}), spaces.Discrete(2), "observation"),
-        (SPACES["vector"], spaces.MultiDiscrete([2, 2]), "action"),
+        (SPACES["vector"], spaces.MultiBinary(2), "action"),
         (SPACES["vector"], spaces.Box(0, 9, (1,), np.int64), "action"),
     ],
 )

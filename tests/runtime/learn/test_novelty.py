@@ -19,7 +19,6 @@ def trajectory(rng, steps=20, envs=3, ended=0.1):
     return Trajectory(
         observation(steps, envs),
         np.zeros((steps, envs), np.int64),
-        None,
         np.zeros((steps, envs), np.float32),
         rng.random((steps, envs)) < ended,
         rng.random((steps, envs)) < ended,

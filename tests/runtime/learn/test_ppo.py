@@ -10,7 +10,10 @@ from gymnasium import spaces
 from agentc.compiler.training_config import TRAINERS
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.learn.architecture import architecture_for
-from agentc.runtime.learn.ppo import FlatAdam, PPOConfig, PPOLearner, clipped_objective, normalized, value_loss
+from agentc.runtime.learn.objectives.clipped import clipped_objective, normalized, value_loss
+from agentc.runtime.learn.optimizer import FlatAdam
+from agentc.runtime.learn.ppo import PPOConfig, PPOLearner
+from agentc.runtime.learn.registry import configuration_class
 from agentc.runtime.learn.trajectory import Finals, Trajectory
 
 
@@ -78,7 +81,6 @@ def trajectory_of(rng, steps, envs, finals=False):
     return Trajectory(
         {"": observations},
         rng.integers(0, 2, (steps, envs)),
-        None,
         rng.standard_normal((steps, envs)).astype(np.float32),
         rng.random((steps, envs)) < 0.1,
         truncated,
@@ -136,12 +138,15 @@ def test_a_loss_that_is_not_finite_never_reaches_the_weights():
     assert torch.equal(ppo.optimizer.weights, before)
 
 
-def test_the_configuration_is_the_schema():
-    schema = TRAINERS["ppo"]
-    default = PPOConfig()
+@pytest.mark.parametrize("algorithm", TRAINERS)
+def test_the_configuration_is_the_schema(algorithm):
+    schema = TRAINERS[algorithm]
+    kind = configuration_class(algorithm)
+    default = kind()
+    assert kind.algorithm == algorithm
     assert {**schema.defaults(), "discount": 0.99} == default.to_data()
-    assert PPOConfig.of(schema.defaults()) == default
-    kinds = {"int": int, "float": float, "duration": float, "bool": bool, "choice": str}
+    assert kind.of(schema.defaults()) == default
+    kinds = {"int": int, "float": float, "duration": float, "bool": bool, "choice": str, "text": str}
     for setting in schema.settings:
         assert type(getattr(default, setting.name)) is kinds[setting.kind], setting.name
         assert setting.doc.endswith(".")

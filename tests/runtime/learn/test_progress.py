@@ -5,12 +5,11 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from agentc.runtime.learn.ppo import UpdateStatistics
 from agentc.runtime.learn.progress import TrainingProgress, figures
 from agentc.runtime.learn.statistics import EpisodeStatistics
 from agentc.runtime.learn.train import Finish, Update
 
-LEARNING = UpdateStatistics(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1e-3, 4)
+LEARNING = {"policy_loss": 0.0}
 EPISODES = EpisodeStatistics(12, 0.5, 20.0, {"reach": 0.75}, {"careful": 0.02})
 UPDATE = Update(500, 2000, 5, EPISODES, LEARNING, 2.0, 250.0)
 

@@ -1,0 +1,1 @@
+"""M6 rollout: how experience is made."""

@@ -1,0 +1,54 @@
+"""The typed configuration that every learner shares; an algorithm adds its own fields.
+
+Documented in :mod:`agentc.compiler.training_config`; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+from agentc.compiler.training_config import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """What a run is told. ``discount`` is no setting: it is the reward's.
+
+    ``rollout`` are the steps of each environment between two lines of the log.
+    """
+
+    algorithm: ClassVar[str] = ""
+
+    steps: int = 100_000
+    envs: int = 8
+    seed: int = 0
+    rollout: int = 128
+    learning_rate: float = 1e-3
+    anneal: bool = False
+    max_grad_norm: float = 0.5
+    hidden: int = 64
+    layers: int = 2
+    activation: str = "tanh"
+    encoder: str = "auto"
+    normalize_observations: bool = False
+    normalize_rewards: bool = False
+    novelty: float = 0.0
+    minutes: float = 0.0
+    checkpoint: float = 30.0
+    discount: float = 0.99
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Scalar], discount: float = 0.99) -> Self:
+        """From a mapping that :func:`agentc.compiler.training_config.check_settings` has validated."""
+        values: dict[str, Any] = dict(settings)
+        return cls(**values, discount=discount)
+
+    def to_data(self) -> dict[str, Scalar]:
+        """As JSON-ready data."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def rate(self, steps: int) -> float:
+        """The step size after ``steps`` steps."""
+        return self.learning_rate * (1.0 - steps / self.steps if self.anneal else 1.0)

@@ -1,0 +1,1 @@
+"""M16 context: what the policy sees of the past."""

@@ -1,0 +1,1 @@
+"""M9 data: recorded experience, its file, its weights."""

@@ -1,0 +1,1 @@
+"""M12 hierarchy: subgoals, goals, time left, chunks of actions."""

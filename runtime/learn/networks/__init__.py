@@ -1,0 +1,1 @@
+"""Networks: encoders of observations, multi-layer perceptrons, actors and critics."""

@@ -1,0 +1,170 @@
+"""The networks of an actor-critic: encoders of the observation's parts, a policy head, a value head.
+
+Where there is a convolution, actor and critic share it; everything after it, and everything of purely vectorial
+observations, is separate. Parts that are ``privileged`` are for the critic alone (Pinto et al., "Asymmetric Actor
+Critic for Image-Based Robot Learning", 2018). Weights begin orthogonal, the policy's last layer small (Andrychowicz
+et al., "What Matters in On-Policy Reinforcement Learning", 2021).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from agentc.runtime.learn.architecture import Architecture
+from agentc.runtime.learn.distributions import (
+    Categorical,
+    DiagonalGaussian,
+    Distribution,
+    MultiCategorical,
+    Point,
+    SquashedGaussian,
+)
+from agentc.runtime.learn.networks.encoders import encoder_of
+from agentc.runtime.learn.vector import Array
+
+Inputs = tuple[Tensor, ...]
+"""One tensor ``(batch, ...)`` per part, in the order of the architecture: float32, or uint8 for images."""
+
+LOG_STD = (-5.0, 2.0)
+"""The range of the log-deviation of a squashed Gaussian."""
+
+
+class ActorCritic(nn.Module):
+    """A policy and, if the architecture has a critic, a value function; both read :data:`Inputs`."""
+
+    def __init__(self, architecture: Architecture, generator: torch.Generator | None = None) -> None:
+        """Build with weights drawn from ``generator``."""
+        super().__init__()
+        self.architecture = architecture
+        encoders = []
+        width = public = 0
+        self._public = [p.key not in architecture.privileged for p in architecture.parts]
+        for part, shown in zip(architecture.parts, self._public, strict=True):
+            encoder, size = encoder_of(part, architecture.encoder)
+            encoders.append(encoder)
+            width += size
+            public += size if shown else 0
+        self.encoders = nn.ModuleList(encoders)
+        shape = (architecture.hidden, architecture.layers, architecture.activation)
+        self.actor = mlp(public, *shape, _outputs(architecture))
+        self.critic: nn.Sequential | None = None
+        if architecture.critic:
+            self.critic = mlp(width, *shape, 1)
+        if architecture.action.kind == "gaussian":
+            self.log_std = nn.Parameter(torch.zeros(architecture.action.size))
+        size = sum(p.size for p in architecture.parts if p.kind == "vector")
+        self.input_mean: Tensor
+        self.input_scale: Tensor
+        if architecture.normalize:
+            self.register_buffer("input_mean", torch.zeros(size))
+            self.register_buffer("input_scale", torch.ones(size))
+        self._initialise(generator)
+
+    def inputs(self, observation: Mapping[str, Array]) -> Inputs:
+        """Tensors of a batch of observations ``(batch, ...)``; shares memory where the types allow it."""
+        made = []
+        for part in self.architecture.parts:
+            array = observation[part.key]
+            if part.kind in ("grid", "pixels"):
+                made.append(torch.from_numpy(np.ascontiguousarray(array)))
+            elif part.kind == "onehot":
+                made.append(torch.from_numpy(array.astype(np.int64) - part.start))
+            else:
+                flat = np.ascontiguousarray(array, dtype=np.float32).reshape(len(array), *part.read)
+                made.append(torch.from_numpy(flat))
+        return tuple(made)
+
+    def policy(self, inputs: Inputs, mask: Tensor | None = None) -> Distribution:
+        """The distributions over actions, one per row."""
+        return self._distribution(self.actor(self._joined(self._encode(inputs), critic=False)), mask)
+
+    def value(self, inputs: Inputs) -> Tensor:
+        """The values ``(batch,)``."""
+        assert self.critic is not None
+        value: Tensor = self.critic(self._joined(self._encode(inputs), critic=True)).squeeze(-1)
+        return value
+
+    def both(self, inputs: Inputs, mask: Tensor | None = None) -> tuple[Distribution, Tensor]:
+        """Distributions and values with one pass through the encoders."""
+        assert self.critic is not None
+        encoded = self._encode(inputs)
+        policy = self._distribution(self.actor(self._joined(encoded, critic=False)), mask)
+        return policy, self.critic(self._joined(encoded, critic=True)).squeeze(-1)
+
+    def features(self, inputs: Inputs) -> Tensor:
+        """What the actor's layers read, ``(batch, width)``."""
+        return self._joined(self._encode(inputs), critic=False)
+
+    def _distribution(self, output: Tensor, mask: Tensor | None) -> Distribution:
+        head = self.architecture.action
+        match head.kind:
+            case "categorical":
+                return Categorical.of(output, mask)
+            case "multi":
+                return MultiCategorical.of(output, head.choices)
+            case "gaussian":
+                return DiagonalGaussian(output, self.log_std)
+            case "squashed":
+                mean, log_std = output.chunk(2, dim=-1)
+                low, high = LOG_STD
+                return SquashedGaussian(mean, low + 0.5 * (high - low) * (torch.tanh(log_std) + 1.0))
+            case "deterministic":
+                return Point(torch.tanh(output))
+            case _:
+                return Point(output if mask is None else output.masked_fill(~mask, -math.inf)).greedy()
+
+    def normalized(self, inputs: Inputs) -> Inputs:
+        """The inputs with vectors scaled by their running mean and deviation, where the architecture says so."""
+        if not self.architecture.normalize:
+            return inputs
+        scaled = []
+        at = 0
+        for part, tensor in zip(self.architecture.parts, inputs, strict=True):
+            if part.kind == "vector":
+                mean, scale = self.input_mean[at : at + part.size], self.input_scale[at : at + part.size]
+                tensor = ((tensor - mean) * scale).clamp(-10.0, 10.0)
+                at += part.size
+            scaled.append(tensor)
+        return tuple(scaled)
+
+    def _encode(self, inputs: Inputs) -> list[Tensor]:
+        read = zip(self.encoders, self.normalized(inputs), strict=True)
+        return [encoder(tensor) for encoder, tensor in read]
+
+    def _joined(self, encoded: list[Tensor], *, critic: bool) -> Tensor:
+        read = [e for e, shown in zip(encoded, self._public, strict=True) if critic or shown]
+        return read[0] if len(read) == 1 else torch.cat(read, dim=-1)
+
+    def _initialise(self, generator: torch.Generator | None) -> None:
+        gain = math.sqrt(2)
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                nn.init.orthogonal_(module.weight, gain, generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for head, scale in ((self.actor, 0.01), (self.critic, 1.0)):
+            if head is None:
+                continue
+            last = head[-1]
+            assert isinstance(last, nn.Linear)
+            nn.init.orthogonal_(last.weight, scale, generator)
+
+
+def _outputs(architecture: Architecture) -> int:
+    head = architecture.action
+    return {"multi": sum(head.choices), "squashed": 2 * head.size}.get(head.kind, head.size)
+
+
+def mlp(width: int, hidden: int, layers: int, activation: str, outputs: int) -> nn.Sequential:
+    """A multi-layer perceptron with ``layers`` hidden layers, from ``width`` numbers to ``outputs``."""
+    made: list[nn.Module] = []
+    for _ in range(layers):
+        made += [nn.Linear(width, hidden), nn.Tanh() if activation == "tanh" else nn.ReLU()]
+        width = hidden
+    made.append(nn.Linear(width, outputs))
+    return nn.Sequential(*made)

@@ -1,0 +1,1 @@
+"""M4 objective: losses, each beside its paper."""

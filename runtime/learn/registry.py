@@ -1,0 +1,73 @@
+"""The values of the slots by name, and the learners that compose them.
+
+A new algorithm is one row of :data:`LEARNERS` (its configuration and its learner), its schema in
+:data:`agentc.compiler.training_config.TRAINERS`, and nothing in the loop. A new value of a slot is a file in that
+slot's folder and one row of the slot's table; :func:`values` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from agentc.runtime.learn.architecture import Architecture, architecture_for
+from agentc.runtime.learn.configuration import TrainingConfig
+from agentc.runtime.learn.learner import Learner
+from agentc.runtime.learn.vector import VectorEnv
+
+MakeLearner = Callable[[Architecture, Any, torch.Generator], Learner]
+
+LEARNERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
+    "ppo": ("agentc.runtime.learn.ppo:PPOConfig", "agentc.runtime.learn.ppo:PPOLearner", {}),
+    "dqn": (
+        "agentc.runtime.learn.off_policy_config:DQNConfig",
+        "agentc.runtime.learn.off_policy:dqn",
+        {"head": "values", "critic": False},
+    ),
+}
+"""By algorithm: its configuration, its learner, and what its deployed network is (see ``architecture_for``)."""
+
+VALUES: dict[str, str] = {
+    "credit": "agentc.runtime.learn.credit.estimators:CREDITS",
+}
+"""By slot: the table of its values."""
+
+
+def configuration_class(algorithm: str) -> type[TrainingConfig]:
+    """The typed configuration of an algorithm. Raises ``KeyError``."""
+    found: type[TrainingConfig] = _load(LEARNERS[algorithm][0])
+    return found
+
+
+def values(slot: str) -> tuple[str, ...]:
+    """The names of a slot's values. Raises ``KeyError``."""
+    return tuple(_load(VALUES[slot]))
+
+
+def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) -> tuple[VectorEnv, Learner]:
+    """The environment as the learner sees it, and the learner, with weights drawn from ``generator``.
+
+    Raises :class:`AgentcError` (AS0940, AS1531) for spaces that the algorithm cannot use.
+    """
+    _, maker, network = LEARNERS[config.algorithm]
+    architecture = architecture_for(
+        env.observation_space,
+        env.action_space,
+        hidden=config.hidden,
+        layers=config.layers,
+        activation=config.activation,
+        encoder=config.encoder,
+        normalize=config.normalize_observations,
+        privileged=tuple(str(getattr(config, "privileged", "")).split()),
+        **network,
+    )
+    make: MakeLearner = _load(maker)
+    return env, make(architecture, config, generator)
+
+
+def _load(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,1 @@
+"""M10 replay: what experience is kept and what is drawn."""

@@ -1,0 +1,1 @@
+"""M7 reset: where an episode begins."""

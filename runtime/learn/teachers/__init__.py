@@ -1,0 +1,1 @@
+"""M8 teacher: which task comes next."""
