@@ -59,6 +59,7 @@ BUILT_IN = {
     "automaton": "agentc.compiler.backends.automaton:AutomatonBackend",
     "monitor": "agentc.compiler.backends.monitor:MonitorBackend",
     "reward": "agentc.compiler.backends.reward_machine:RewardBackend",
+    "subgoals": "agentc.compiler.backends.subgoals:SubgoalsBackend",
 }
 """The backends that come with the compiler: name to ``module:class``."""
 

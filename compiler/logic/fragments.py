@@ -69,6 +69,9 @@ class Fragment:
 STEPWISE = Fragment(LOGIC, TERMS | AUTOMATA)
 """Every formula whose atoms read this step and the one before, and automata that do: what automata are made of."""
 
+TIMED_SUBGOALS = Fragment(frozenset(("true", "false", "first", "last", "atom", *CONNECTIVES, *FUTURE)), TERMS)
+"""What becomes timed subgoals: every formula of the future whose atoms read this step and the one before."""
+
 PROPOSITIONAL = Fragment(frozenset(("true", "false", "atom", *CONNECTIVES)), TERMS)
 """Formulas without temporal operators."""
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from agentc.compiler.agent import AgentIR, FormulaIR, SignalIR
 from agentc.compiler.logic import ir
+from agentc.compiler.logic.fragments import TIMED_SUBGOALS, fragment
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.logic.semantics import evaluate, robustness
 from agentc.compiler.logic.trace import Trace
@@ -37,6 +38,7 @@ JUDGEMENT = "agentc.compiler.judgement"
 GUARDS, HOA = "agentc.compiler.automata.guards", "agentc.compiler.automata.hoa"
 ROBUSTNESS = "agentc.compiler.signals.robustness"
 SIGNALS = (ROBUSTNESS, *(f"agentc.compiler.signals.{m}" for m in ("plan", "windows", "atoms", "scalars", "regions")))
+DECOMPOSE = "agentc.compiler.signals.decompose"
 AUTOMATA = (LTLF, PROGRESSION, BDD, MTBDD, MINIMIZE, DFA)
 
 
@@ -839,3 +841,33 @@ def _batched_truth(load: Load) -> Implementation:
         return _by_length(case, lambda columns: compiled.satisfaction_at(columns).tolist())
 
     return Implementation(_reads_steps, run)
+
+
+# ---------------------------------------------------------------- timed subgoals
+
+
+@backend("timed subgoals", "boolean", DECOMPOSE, least=0.5, every=9)
+def _subgoals(load: Load) -> Implementation:
+    """A trace satisfies a formula if and only if it meets a grounded plan of its decomposition."""
+    decompose, meeting = load(DECOMPOSE), load("agentc.compiler.signals.meeting")
+
+    def run(case: Case) -> Sequence[bool]:
+        plans: dict[int, Any] = {}
+        found = []
+        for trace in case.traces:
+            try:
+                if trace.last not in plans:
+                    plans[trace.last] = decompose.decompose(case.formula, trace.last, max_nodes=1_000)
+                plan = meeting.meeting(plans[trace.last], trace, 2_000)
+            except meeting.SearchTooLongError as error:
+                raise RefusedError from error
+            except AgentcError as error:
+                if {d.code for d in error.diagnostics} == {"AS1201"}:  # over its budget
+                    raise RefusedError from error
+                raise
+            if plan is not None and not plan.met(trace):
+                raise ValueError("the plan that was found is not met")
+            found.append(plan is not None)
+        return found
+
+    return Implementation(lambda case: fragment(case.formula) <= TIMED_SUBGOALS, run)
