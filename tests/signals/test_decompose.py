@@ -73,8 +73,8 @@ def test_whoever_meets_a_plan_satisfies_the_formula():
 
 def test_whoever_satisfies_the_formula_meets_a_plan():
     """By brute force over all alternatives and allocations, on all traces of two propositions and few steps."""
-    texts = ["F[0,2] p", "G[0,2] F[0,1] p", "p U[1,2] q", "p R[0,2] q", "(F p) U q", "G(p -> F[1,2] q)", "G F p", "F G p",
-             "X[2] p | !p", "WX[3] p & last", "(p W[1,2] q) & F !p", "F(q & X(p U[0,2] !q))", "G(p | X G[0,1] q)",
+    texts = ["F[0,2] p", "G[0,2] F[0,1] p", "p U[1,2] q", "p R[0,2] q", "(F p) U q", "G(p -> F[1,2] q)", "G F p",
+             "F G p", "X[2] p | !p", "WX[3] p & last", "(p W[1,2] q) & F !p", "F(q & X(p U[0,2] !q))", "G(p | X G[0,1] q)",
              "!(p U (q R p))", "first -> X p", "G(first | p)", "F(last & p) xor q"]  # fmt: skip
     rows = [{"p": p, "q": q} for p in (False, True) for q in (False, True)]
     for text in texts:
