@@ -5,6 +5,8 @@ import json
 import random
 
 import pytest
+from conformance.strategies import BY_PROFILE, letters, make_trace, sample
+from conformance.strategies import Seeded as Source
 
 from agentc.compiler.agent import SignalIR
 from agentc.compiler.logic.fragments import TIMED_SUBGOALS, fragment
@@ -18,8 +20,6 @@ from agentc.compiler.signals.decompose import chain_length, decompose
 from agentc.compiler.signals.meeting import SearchTooLongError, meeting
 from agentc.compiler.signals.subgoals import Subgoal, from_json, to_json
 from agentc.lang.diagnostics import AgentcError
-from conformance.strategies import BY_PROFILE, letters, make_trace, sample
-from conformance.strategies import Seeded as Source
 
 FUTURE = [BY_PROFILE[name] for name in ("propositional future", "letters future")]
 
@@ -74,8 +74,8 @@ def test_whoever_meets_a_plan_satisfies_the_formula():
 def test_whoever_satisfies_the_formula_meets_a_plan():
     """By brute force over all alternatives and allocations, on all traces of two propositions and few steps."""
     texts = ["F[0,2] p", "G[0,2] F[0,1] p", "p U[1,2] q", "p R[0,2] q", "(F p) U q", "G(p -> F[1,2] q)", "G F p",
-             "F G p", "X[2] p | !p", "WX[3] p & last", "(p W[1,2] q) & F !p", "F(q & X(p U[0,2] !q))", "G(p | X G[0,1] q)",
-             "!(p U (q R p))", "first -> X p", "G(first | p)", "F(last & p) xor q"]  # fmt: skip
+             "F G p", "X[2] p | !p", "WX[3] p & last", "(p W[1,2] q) & F !p", "F(q & X(p U[0,2] !q))",
+             "G(p | X G[0,1] q)", "!(p U (q R p))", "first -> X p", "G(first | p)", "F(last & p) xor q"]  # fmt: skip
     rows = [{"p": p, "q": q} for p in (False, True) for q in (False, True)]
     for text in texts:
         f = compile_formula(text)
