@@ -8,16 +8,17 @@ plan (``docs/architecture/subgoals.md`` has the proof, ``tests/signals/test_deco
 
 Two functions do it, on the negation normal form, where ``P`` is a time point and ``N`` the last step:
 
-- ``_at(f, P)``: ``f`` holds at ``P``. A proposition becomes a subgoal, ``&`` and ``|`` become ``Every`` and ``Either``,
+- ``at(f, P)``: ``f`` holds at ``P``. A proposition becomes a subgoal, ``&`` and ``|`` become ``Every`` and ``Either``,
   ``f U[a,b] g`` a time variable ``tau`` in ``[P+a, P+b]`` with ``g`` at ``tau`` and ``f`` during ``[P, tau-1]``;
-  ``f R[a,b] g`` is ``g`` during ``[P+a, P+b]``, or ``f`` at a ``tau`` in ``[P, P+b-1]`` and ``g`` during ``[P+a, tau]``.
-- ``_during(f, A, B)``: ``f`` holds at every step from ``A`` to ``min(B, N)``. A proposition becomes an invariant,
+  ``f R[a,b] g`` is ``g`` during ``[P+a, P+b]``, or ``f`` at a ``tau`` in ``[P, P+b-1]`` and ``g`` during
+  ``[P+a, tau]``.
+- ``during(f, A, B)``: ``f`` holds at every step from ``A`` to ``min(B, N)``. A proposition becomes an invariant,
   ``G[c,d] g`` widens the interval to ``[A+c, B+d]``, ``F[c,d] g`` becomes a chain of visits (below), and all else one
   copy for each step that may be in the interval.
 
-**Visits.** Every window ``[s, s+w-1]``, ``w = d-c+1``, with ``s`` in ``[A+c, B+c]`` contains a visit of ``g`` if and only
-if there are ``tau_1 <= ... <= tau_m`` with ``tau_1 <= A+d``, ``tau_m >= B+c`` and gaps of at most ``w``. ``m`` is about
-twice the length over ``w``, because of two windows' latest visits that follow each other the next lies beyond ``w``.
+**Visits.** Every window ``[s, s+w-1]``, ``w = d-c+1``, with ``s`` in ``[A+c, B+c]`` contains a visit of ``g`` if and
+only if there are ``tau_1 <= ... <= tau_m`` with ``tau_1 <= A+d``, ``tau_m >= B+c`` and gaps of at most ``w``. ``m`` is
+about twice the length over ``w``: of the latest visits in such windows, the next but one lies more than ``w`` ahead.
 """
 
 from __future__ import annotations
