@@ -50,9 +50,9 @@ class Traces:
 
         Raises ``AgentcError`` (AS1003) for an infinite value.
         """
-        name, component = key
+        name = key[0]
         signal = self.signals.get(name)
-        x = self._column(name, component)[rows, start:stop]
+        x = self.column(key)[rows, start:stop]
         x = x.T if not self.arrays.torch else x.transpose(0, 1)
         if is_objects(x):
             return x
@@ -66,7 +66,9 @@ class Traces:
             return truth if missing is None else xp.where(missing, np.nan, truth)
         return self.arrays.contiguous(_as_float(self.arrays, x))
 
-    def _column(self, name: str, component: int) -> Array:
+    def column(self, key: tuple[str, int]) -> Array:
+        """An input as it was given, ``(batch, time)``. Raises ``AgentcError`` (AS1001) if there is none."""
+        name, component = key
         if self.places is not None:
             return self.data[:, :, self.places[name, component]]
         if name not in self.data:
@@ -74,6 +76,10 @@ class Traces:
         x = self.data[name]
         signal = self.signals.get(name)
         return x[:, :, component] if signal is not None and signal.kind == "vector" else x
+
+    def as_float(self, x: Array) -> Array:
+        """The numbers in a type that is computed with."""
+        return _as_float(self.arrays, x)
 
     def _coded(self, name: str, x: Array) -> Array:
         """Members as the atoms number them."""

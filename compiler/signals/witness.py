@@ -1,0 +1,148 @@
+"""The witness of a value: the atom and the step that decide it, found by going down from the root.
+
+Robustness is a minimum or maximum of margins, so its value *is* the margin of one atom at one step. At a node of which
+the value at ``t`` is asked for, one argument (at one step of the window) has that value; it is asked for in turn. That
+takes one pass over the windows on the way, and no index has to travel along with the forward pass. Of equal ones the
+first is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agentc.compiler.signals.arrays import Array, Arrays
+from agentc.compiler.signals.plan import Plan, PlanNode
+from agentc.compiler.signals.robustness import (
+    Robustness,
+    Spans,
+    blank,
+    check_step,
+    chunks,
+    joined,
+    leaves,
+    run,
+)
+from agentc.compiler.signals.traces import Batch
+from agentc.compiler.signals.windows import Plain
+
+MOST = 1 << 22
+"""How many values are gathered at once."""
+
+Visit = Callable[[int, Array, Array], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What decides the values of a batch, arrays ``(batch,)``.
+
+    ``value``: the robustness. ``node``: the node of the plan, an atom; -1 where the value is infinite, which no margin
+    decides. ``step``: the step of that atom; -1 likewise.
+    """
+
+    value: Array
+    node: Array
+    step: Array
+
+
+def find_witness(compiled: Robustness, traces: Batch, step: int = 0) -> Witness:
+    """The witnesses of the robustness at one step.
+
+    Raises ``AgentcError`` (AS1001, AS1003, AS1004, AS1006) for what cannot be read.
+    """
+    batch = compiled.batch(traces)
+    check_step(step, batch.length)
+    spans = compiled.spans(batch.length, step)
+    parts = []
+    for rows in chunks(batch, spans[0]):
+        values = leaves(compiled.plan, batch, rows, spans)
+        run(compiled.plan, Plain(batch.arrays), values, batch.length, spans[0], blank(batch, 1, rows, 0.0))
+        node, at = descend(compiled.plan, batch.arrays, values, spans[0], batch.length, step)
+        parts.append((values[-1][0], node, at))
+    return Witness(*(joined(batch.arrays, list(part)) for part in zip(*parts, strict=True)))
+
+
+def descend(
+    plan: Plan, arrays: Arrays, values: Sequence[Any], spans: Spans, length: int, step: int, visit: Visit | None = None
+) -> tuple[Array, Array]:
+    """The atoms' nodes and their steps, for the values of all nodes; ``visit`` sees every node on the way."""
+    root = values[-1][0]
+    every = arrays.arange(root, 0, len(root))
+    leaf, at = every * 0 - 1, every * 0 - 1
+    finite = arrays.nonzero(arrays.xp.isfinite(root))
+    pending: list[list[tuple[Array, Array]]] = [[] for _ in plan.nodes]
+    if len(finite):
+        pending[-1].append((finite, finite * 0 + step))
+    for k in range(len(plan.nodes) - 1, -1, -1):
+        if not pending[k]:
+            continue
+        node = plan.nodes[k]
+        rows, times = (joined(arrays, list(part)) for part in zip(*pending[k], strict=True))
+        if visit is not None:
+            visit(k, rows, times)
+        if node.op == "atom":
+            leaf[rows], at[rows] = k, times
+            continue
+        reach = 1 if node.op == "fold" else length if node.hi is None else min(node.hi + 1, length)
+        size = max(1, MOST // reach)
+        for start in range(0, len(rows), size):
+            part = slice(start, start + size)
+            for a, chosen, when in _choose(arrays, node, values, spans, length, rows[part], times[part], len(root)):
+                if len(chosen):
+                    pending[a].append((chosen, when))
+    return leaf, at
+
+
+def _choose(
+    arrays: Arrays, node: PlanNode, values: Sequence[Any], spans: Spans, length: int, rows: Array, times: Array,
+    batch: int,
+) -> list[tuple[int, Array, Array]]:  # fmt: skip
+    """Which argument, in which rows and at which steps, has the value of the node."""
+    xp = arrays.xp
+    earliest, latest = int(times.min()), int(times.max())
+
+    def at(argument: int, when: Array) -> Array:
+        span = spans[argument]
+        assert span is not None
+        if earliest == latest and len(rows) == batch and not node.past:
+            low = int(when[0, 0]) - span[0]  # all ask for the same steps: a slice and no gathering
+            if int(when[-1, 0]) - span[0] - low == len(when) - 1:
+                return values[argument][low : low + len(when)]
+        return values[argument].reshape(-1)[(when - span[0]) * batch + rows]
+
+    if node.op == "fold":
+        which = arrays.where_extremum(node.greatest, xp.stack([at(a, times[None])[0] for a in node.args]))
+        masks = [arrays.nonzero(which == i) for i in range(len(node.args))]
+        return [(a, rows[mask], times[mask]) for a, mask in zip(node.args, masks, strict=True)]
+    most = latest if node.past else length - 1 - earliest
+    far = most if node.hi is None else min(node.hi, most)
+    offsets = arrays.arange(times, 0 if node.op == "until" else node.lo, far + 1)[:, None]
+    steps = times[None] - offsets if node.past else times[None] + offsets
+    outside = None
+    if (earliest - far < 0) if node.past else (latest + far >= length):
+        outside = steps < 0 if node.past else steps >= length
+        steps = xp.clip(steps, 0, length - 1)
+    columns = arrays.arange(rows, 0, len(rows))
+    worst = float("-inf") if node.greatest else float("inf")
+    if node.op == "window":
+        found = at(node.args[0], steps)
+        if outside is not None:
+            found = xp.where(outside, xp.full_like(found, worst), found)
+        return [(node.args[0], rows, steps[arrays.where_extremum(node.greatest, found), columns])]
+    f, g = at(node.args[0], steps), at(node.args[1], steps)
+    before = xp.concatenate((xp.full_like(f[:1], -worst), arrays.prefix(not node.greatest, f)[:-1]))
+    inner = (xp.minimum if node.greatest else xp.maximum)(g, before)
+    early = offsets < node.lo
+    inner = xp.where(early if outside is None else outside | early, xp.full_like(inner, worst), inner)
+    chosen = arrays.where_extremum(node.greatest, inner)
+    mine, theirs = g[chosen, columns], before[chosen, columns]
+    by_g = mine <= theirs if node.greatest else mine >= theirs
+    f = xp.where(offsets >= chosen[None], xp.full_like(f, -worst), f)
+    held = arrays.where_extremum(not node.greatest, f)
+    yes, no = arrays.nonzero(by_g), arrays.nonzero(~by_g)
+    return [
+        (node.args[1], rows[yes], steps[chosen, columns][yes]),
+        (node.args[0], rows[no], steps[held, columns][no]),
+    ]
+
