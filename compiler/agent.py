@@ -129,6 +129,16 @@ class MachineIR:
 
 
 @dataclass(frozen=True, slots=True)
+class EqualityIR:
+    """``expect a == b``: two named machines or formulas hold of the same traces."""
+
+    left: str
+    right: str
+    source: str = ""
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RewardIR:
     """The reward: its terms, the formulas whose potential shapes it, the one discount there is."""
 
@@ -378,6 +388,8 @@ class AgentIR:
     outlines: tuple[OutlineIR, ...] = ()
     system: SystemIR | None = None
     parameters: Mapping[str, Literalish] = field(default_factory=dict)
+    machines: tuple[MachineIR, ...] = ()
+    equalities: tuple[EqualityIR, ...] = ()
 
     @property
     def declared(self) -> tuple[SignalIR, ...]:

@@ -178,6 +178,8 @@ def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
         outlines=tuple(_outline(o, fold) for o in agent.outlines),
         system=system,
         parameters=dict(agent.parameters),
+        machines=tuple(_machine(m, fold) for m in agent.machines),
+        equalities=tuple(target.EqualityIR(e.left, e.right, e.source, e.span) for e in agent.equalities),
     )
 
 

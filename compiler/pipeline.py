@@ -10,6 +10,7 @@
     bound     rewards that could be infinite                    (compiler.boundedness)
     examples  run against the reference semantics               (compiler.examples)
     sanity    satisfiable, not valid, violable, not vacuous     (compiler.sanity)
+    equality  what `expect a == b` says of machines, formulas   (compiler.equality)
 
 :func:`check` does all of this in plain Python. What is heavier hooks in behind it, each a function of the agents
 that come out of it: the artifacts of the backends (``compiler.backends``) and the bundle (``compiler.bundle``).
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from agentc.compiler.agent import AgentIR, SignalIR
 from agentc.compiler.boundedness import can_be_infinite
 from agentc.compiler.configuration import check_configuration
+from agentc.compiler.equality import check_equalities
 from agentc.compiler.examples import failures, run_examples
 from agentc.compiler.free_names import free_names
 from agentc.compiler.logic.ir import Formula
@@ -107,6 +109,7 @@ def check(
                 if examples:
                     here.extend(failures(run_examples(agent)))
                 here.extend(d for d in sanity(agent) if not _said(d, here))
+                here.extend(check_equalities(agent))
             if not _failed(here):
                 agents.extend(lowered)
         here.extend(_agents_elsewhere(spec, specs))

@@ -56,6 +56,13 @@ def check_agent(agent: AgentIR) -> None:
         _sorted(item.formula, {**sorts, **{name: ANY for name in item.each}}, f"formulas.{i}")
     if agent.reward is not None:
         _reward(agent.reward, sorts, names)
+    machines = _distinct((m.name or "" for m in agent.machines), "machines")
+    for i, machine in enumerate(agent.machines):
+        _name(machine.name or "", f"machines.{i}.name")
+        _machine(machine, sorts, f"machines.{i}")
+    for i, equality in enumerate(agent.equalities):
+        for name in (equality.left, equality.right):
+            _must(name in names | machines, f"equalities.{i}", f"there is no machine or formula {name!r}")
     if agent.train is not None:
         _train(agent.train)
     for i, expect in enumerate(agent.expects):
@@ -152,17 +159,17 @@ def _reward(reward: RewardIR, sorts: Mapping[str, Sort], names: frozenset[str]) 
         if term.formula is not None:
             _sorted(term.formula, sorts, place)
     if reward.machine is not None:
-        _machine(reward.machine, sorts)
+        _machine(reward.machine, sorts, "reward.machine")
     shaped = names if reward.machine is None or reward.machine.name is None else names | {reward.machine.name}
     for name in reward.shape:
         _must(name in shaped, "reward.shape", f"there is no formula {name!r}")
 
 
-def _machine(machine: MachineIR, sorts: Mapping[str, Sort]) -> None:
-    states = _distinct((s.name for s in machine.states), "reward.machine.states")
-    _must(len(states) > 0, "reward.machine.states", "there is none")
+def _machine(machine: MachineIR, sorts: Mapping[str, Sort], whole: str) -> None:
+    states = _distinct((s.name for s in machine.states), f"{whole}.states")
+    _must(len(states) > 0, f"{whole}.states", "there is none")
     for state in machine.states:
-        place = f"reward.machine.states.{state.name}"
+        place = f"{whole}.states.{state.name}"
         for edge in state.edges:
             _must(edge.target in states, place, f"there is no state {edge.target!r}")
             _finite(place, edge.reward)

@@ -19,10 +19,18 @@ from agentc.lang.check_llm import (
 )
 from agentc.lang.check_reward import check_machine, check_reward
 from agentc.lang.check_signal import check_signal
-from agentc.lang.check_training import check_deploy, check_expect, check_train, check_verify
+from agentc.lang.check_training import (
+    check_deploy,
+    check_equality,
+    check_expect,
+    check_train,
+    check_verify,
+    is_equality,
+)
 from agentc.lang.checked import (
     CheckedAgent,
     CheckedEnvironment,
+    CheckedEquality,
     CheckedExample,
     CheckedExpect,
     CheckedFormula,
@@ -59,6 +67,7 @@ class AgentChecker:
         self.reward: CheckedReward | None = None
         self.train: CheckedTrain | None = None
         self.expects: list[CheckedExpect] = []
+        self.equalities: list[CheckedEquality] = []
         self.verifies: list[CheckedVerify] = []
         self.examples: list[CheckedExample] = []
         self.outlines: list[CheckedOutline] = []
@@ -88,6 +97,7 @@ class AgentChecker:
             machines=tuple(self.machines),
             train=self.train,
             expects=tuple(self.expects),
+            equalities=tuple(self.equalities),
             verifies=tuple(self.verifies),
             examples=tuple(self.examples),
             outlines=tuple(self.outlines),
@@ -161,6 +171,9 @@ class AgentChecker:
             case ast.Train():
                 train = check_train(context, item, scope)
                 self.train = self.train or train
+            case ast.Expect() if is_equality(item, scope):
+                equality = check_equality(context, item, scope)
+                self.equalities += [equality] if equality is not None else []
             case ast.Expect():
                 expect = check_expect(context, item, scope)
                 self.expects += [expect] if expect is not None else []
@@ -260,7 +273,7 @@ class AgentChecker:
         context, items = self.context, self.item.items
         broken = any(isinstance(i, ast.ErrorItem) for i in items)
         has_environment = any(isinstance(i, ast.Setting) and i.word == "env" for i in items)
-        needs = next((i for i in items if isinstance(i, ast.Reward | ast.Train | ast.Expect)), None)
+        needs = next((i for i in items if _needs_environment(i, self.scope)), None)
         if needs is not None and not has_environment and not broken:
             what = f"`{type(needs).__name__.lower()}`"
             context.report("AS0501", self.item.name_span, name=self.item.name, what=what)
@@ -285,6 +298,12 @@ class AgentChecker:
                 if value is not None:
                     found[name] = value
         return dict(sorted(found.items()))
+
+
+def _needs_environment(item: ast.Item, scope: Scope) -> bool:
+    if isinstance(item, ast.Expect):
+        return not is_equality(item, scope)
+    return isinstance(item, ast.Reward | ast.Train)
 
 
 def _is_proposition(symbol: Symbol) -> bool:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from agentc.lang import ast
 from agentc.lang.check_context import Context, first_line, head, text
-from agentc.lang.checked import CheckedExpect, CheckedOutline, CheckedTrain, CheckedVerify, Content
+from agentc.lang.checked import CheckedEquality, CheckedExpect, CheckedOutline, CheckedTrain, CheckedVerify, Content
 from agentc.lang.names import kind_in_words
 from agentc.lang.scope import Scope, Symbol
 from agentc.lang.source import Span
 
 _JUDGED = ("task", "safe", "behavior")
+_EQUATED = ("task", "safe", "behavior", "assume", "machine")
+_EQUATED_WORDS = "a machine, a task, a safe or a behavior"
 _WANTED = "a task, a safe or a behavior"
 
 
@@ -36,6 +38,37 @@ def check_expect(context: Context, item: ast.Expect, scope: Scope) -> CheckedExp
     if isinstance(item.condition, ast.ErrorExpr):
         return None
     return _expectation(context, item.condition, item.confidence, scope, item.span)
+
+
+def is_equality(item: ast.Expect, scope: Scope) -> bool:
+    """Whether an item is ``expect a == b`` of two names, one of which is a machine or a formula."""
+    condition = item.condition
+    if not isinstance(condition, ast.Compare) or condition.ops != ("==",):
+        return False
+    names = [o for o in condition.operands if isinstance(o, ast.Name)]
+    symbols = [scope.find(n.id) for n in names]
+    return len(names) == 2 and any(s is not None and s.kind in _EQUATED for s in symbols)
+
+
+def check_equality(context: Context, item: ast.Expect, scope: Scope) -> CheckedEquality | None:
+    """``expect a == b``, None if one of them is neither machine nor formula (which was reported)."""
+    assert isinstance(item.condition, ast.Compare)
+    names: list[str] = []
+    for operand in item.condition.operands:
+        symbol = context.symbol(operand, scope, _EQUATED_WORDS)
+        if symbol is None:
+            continue
+        if symbol.kind not in _EQUATED or symbol.name not in scope.symbols:  # one of this agent
+            found = kind_in_words(symbol)
+            context.report("AS0208", operand.span, name=symbol.name, found=found, wanted=_EQUATED_WORDS)
+            continue
+        names.append(symbol.name)
+    if item.confidence is not None:
+        context.report("AS1628", item.confidence.span, source=text(item.condition.span))
+        return None
+    if len(names) < 2:
+        return None
+    return CheckedEquality(names[0], names[1], text(item.condition.span), item.span)
 
 
 def _expectation(

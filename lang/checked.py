@@ -131,6 +131,16 @@ class CheckedMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedEquality:
+    """``expect a == b`` of two named machines or formulas: they hold of the same traces."""
+
+    left: str
+    right: str
+    source: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class CheckedReward:
     """A reward: its terms in order, what shapes it, its discount, a machine if one was written."""
 
@@ -225,6 +235,7 @@ class CheckedAgent:
     machines: tuple[CheckedMachine, ...]
     train: CheckedTrain | None
     expects: tuple[CheckedExpect, ...]
+    equalities: tuple[CheckedEquality, ...]
     verifies: tuple[CheckedVerify, ...]
     examples: tuple[CheckedExample, ...]
     outlines: tuple[CheckedOutline, ...]

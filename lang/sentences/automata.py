@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentc.lang.catalog_entry import ERROR as _E
+from agentc.lang.catalog_entry import WARNING as _W
 from agentc.lang.catalog_entry import Entry
 
 ROWS: tuple[Entry, ...] = (
@@ -18,4 +19,11 @@ ROWS: tuple[Entry, ...] = (
     Entry("AS1624", "hoa-proposition", _E, "the automaton reads `{name}`, which is no proposition here",
           "bind it to one, as in `hoa(\"...\", {name} = p)`; there are {known}"),
     Entry("AS1625", "hoa-no-such-proposition", _E, "the automaton reads no proposition `{name}`", "it reads {known}"),
+    # ---------------------------------------------------------------- AS1626 what two names say
+    Entry("AS1626", "told-apart", _E, "`{left}` and `{right}` differ: {which} on a trace of {length}",
+          "a shortest one: {example}"),
+    Entry("AS1627", "equality-undecided", _W, "whether `{source}` is not decided: {reason}",
+          "`agentc plan` and smaller formulas decide more"),
+    Entry("AS1628", "confidence-of-equality", _E, "`{source}` is decided once for all traces and has no confidence",
+          "remove `with confidence ...`"),
 )
