@@ -257,8 +257,7 @@ def _others(old: AgentIR, new: AgentIR) -> list[str]:
     lines += _reward(old.reward or RewardIR(), new.reward or RewardIR())
     lines += _train(old, new)
     lines += _machines(old, new)
-    before, after = ([e.source for e in (*a.expects, *a.equalities)] for a in (old, new))
-    lines += _listed("expect", before, after)
+    lines += _listed("expect", _expected(old), _expected(new))
     lines += _listed("verify", [_verify_text(v) for v in old.verifies], [_verify_text(v) for v in new.verifies])
     lines += _by_name("outline", old.outlines, new.outlines, lambda o: _text(o.content))
     return lines
@@ -345,6 +344,10 @@ def _machines(old: AgentIR, new: AgentIR) -> list[str]:
     one, two = {m.name: m for m in old.machines}, {m.name: m for m in new.machines}
     how = {n: "removed" if n not in two else "added" if n not in one else "changed" for n in (*one, *two)}
     return [f"machine {n}: {word}" for n, word in how.items() if one.get(n) != two.get(n)]
+
+
+def _expected(agent: AgentIR) -> list[str]:
+    return [*(e.source for e in agent.expects), *(e.source for e in agent.equalities)]
 
 
 def _verify_text(item: Any) -> str:

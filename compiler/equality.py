@@ -1,4 +1,4 @@
-"""``expect a == b``: whether two named machines or formulas hold of the same traces, with a trace that tells them apart.
+"""``expect a == b``: whether two named machines or formulas hold of the same traces, and a trace that tells.
 
 A task, behavior or assumption holds of the traces that satisfy it, a safe of those that do not violate it, a machine of
 those on which it has come to an accepting state (in which it stays).
