@@ -1,0 +1,165 @@
+"""Robustness: batches, gradients, long traces and online monitors, against STLCG++ and sentil.
+
+The formula is ``G[0,100](x > 0 -> F[0,50](y > 0))`` over random walks. Everything runs on one thread and is timed in
+processor seconds. STLCG++ (the package ``stlcgpp``, torch) is given the trace cut to the horizon where only the value
+at step 0 is asked for, and the fastest of three ways to batch it: ``vmap`` and backward, ``vmap`` of the gradient, and a
+loop over the traces; its recurrent operators are left out, since they give other values for this formula. sentil (Rust)
+is given traces that are built already, and a packed vector of values online. ``run`` is called by ``agentc bench stl``.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agentc.benchmarks.rows import Row, compared, interleaved
+from agentc.compiler.agent import SignalIR
+from agentc.compiler.pipeline import compile_formula
+from agentc.compiler.signals.robustness import Robustness, compile_robustness
+
+FORMULA = "G[0,100](x > 0 -> F[0,50](y > 0))"
+SIGNALS = (SignalIR("x", "real"), SignalIR("y", "real"))
+BATCH, STEPS, LONG = 256, 256, 100_000
+
+
+def run(rounds: int = 7, data: Path | None = None) -> list[Row]:
+    """All rows of the benchmark; ``data`` is not needed."""
+    compiled = compile_robustness(compile_formula(FORMULA, SIGNALS), SIGNALS)
+    return [*gradients(compiled, rounds), *values(compiled, rounds)]
+
+
+def walks(batch: int, steps: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Random walks ``(batch, steps, 2)``."""
+    return np.random.default_rng(0).normal(size=(batch, steps, 2)).cumsum(axis=1)
+
+
+def cpu(function: Callable[[], Any], times: int = 1) -> Callable[[], float]:
+    """A measure of the processor seconds of one call, the mean of several."""
+
+    def measure() -> float:
+        start = time.process_time()
+        for _ in range(times):
+            function()
+        return (time.process_time() - start) / times
+
+    return measure
+
+
+def missing(case: str, peer: str, unit: str = "s") -> Row:
+    """The row of a peer that is not installed."""
+    return Row(case, None, None, peer, None, unit, "", None, f"{peer} is not installed")
+
+
+# ---------------------------------------------------------------- gradients
+
+
+def gradients(compiled: Robustness, rounds: int) -> list[Row]:
+    """Value and gradient at step 0, and of the whole signal, against STLCG++."""
+    cases = (
+        f"value and gradient at 0, {BATCH} x {STEPS}",
+        f"whole signal and gradient, {BATCH} x {STEPS}",
+    )
+    try:
+        import stlcgpp.formula as peer
+        import torch
+    except ImportError:
+        return [missing(case, "STLCG++") for case in cases]
+    from agentc.compiler.signals import torch_robustness
+
+    torch.set_num_threads(1)
+    x, y = peer.Predicate("x", lambda s: s[..., 0]), peer.Predicate("y", lambda s: s[..., 1])
+    theirs = peer.Always(peer.Implies(x > 0.0, peer.Eventually(y > 0.0, [0, 50])), [0, 100])
+    traces = torch.from_numpy(walks(BATCH, STEPS)).float()
+    assert compiled.horizon is not None
+    cut = traces[:, : compiled.horizon + 1].contiguous()
+
+    def gradient(function: Callable[[torch.Tensor], torch.Tensor], of: torch.Tensor) -> torch.Tensor:
+        leaf = of.clone().requires_grad_()
+        function(leaf).sum().backward()
+        assert leaf.grad is not None
+        return leaf.grad
+
+    def one_by_one() -> None:
+        for trace in cut:
+            gradient(theirs.robustness, trace)
+
+    ways = {
+        "vmap, backward": lambda: gradient(torch.vmap(theirs.robustness), cut),
+        "vmap of grad": lambda: torch.vmap(torch.func.grad(theirs.robustness))(cut),
+        "a loop": one_by_one,
+    }
+    mine = lambda: gradient(lambda t: torch_robustness.robustness_at(compiled, t), traces)
+    if not torch.equal(mine()[:, : cut.shape[1]], gradient(torch.vmap(theirs.robustness), cut)):
+        raise AssertionError("the gradients differ")
+    found = interleaved([cpu(mine, 20), *(cpu(way) for way in ways.values())], min(rounds, 7))
+    best = min(range(1, len(found)), key=lambda k: statistics.median(found[k]))
+    rows = [
+        compared(
+            cases[0], found[0], found[best], peer_name="STLCG++", unit="CPU s", target="ratio <= 1/300",
+            holds=lambda ratio: ratio <= 1 / 300,
+            note=f"same gradients to the last bit; the fastest way: {list(ways)[best - 1]}, cut to {cut.shape[1]} steps",
+        )
+    ]  # fmt: skip
+    whole = lambda: gradient(lambda t: torch_robustness.robustness(compiled, t)[:, :100], traces)
+    other = lambda: gradient(lambda t: torch.vmap(theirs.robustness_trace)(t)[:, :100], traces)
+    found = interleaved([cpu(whole, 5), cpu(other)], min(rounds, 5))
+    rows.append(
+        compared(
+            cases[1], *found, peer_name="STLCG++", unit="CPU s", target="ratio <= 1/20",
+            holds=lambda ratio: ratio <= 1 / 20, note="the sum of the values at the first 100 steps is differentiated",
+        )
+    )  # fmt: skip
+    return rows
+
+
+# ---------------------------------------------------------------- values
+
+
+def values(compiled: Robustness, rounds: int) -> list[Row]:
+    """Values of batches, and the signal of one long trace, against sentil."""
+    long = walks(1, LONG)
+    case = f"signal of one trace of {LONG:,} steps"
+    batched = (f"values at 0, 1024 x {STEPS}", f"signals, 1024 x {STEPS}")
+    try:
+        import sentil
+    except ImportError:
+        (mine,) = interleaved([cpu(lambda: compiled.robustness(long), 5)], rounds)
+        return [
+            Row(case, statistics.median(mine), None, "sentil", None, "CPU s", "<= 5 ms",
+                statistics.median(mine) <= 0.005, "sentil is not installed"),
+            *(missing(name, "sentil") for name in batched),
+        ]  # fmt: skip
+    theirs = sentil.Formula.parse(FORMULA)
+
+    def trace(of: Any) -> Any:
+        made = sentil.Trace.indexed(len(of))
+        made.add_signals({"x": np.ascontiguousarray(of[:, 0]), "y": np.ascontiguousarray(of[:, 1])})
+        return made
+
+    built = trace(long[0])
+    found = interleaved(
+        [cpu(lambda: compiled.robustness(long), 5), cpu(lambda: theirs.robustness_signal(built), 3)], max(rounds, 7)
+    )
+    row = compared(case, *found, peer_name="sentil", unit="CPU s", target="<= 5 ms")
+    rows = [Row(*{**row.data(), "holds": statistics.median(found[0]) <= 0.005}.values())]
+    many = walks(1024, STEPS)
+    traces = [trace(one) for one in many]
+    pairs: list[tuple[Callable[[], Any], Callable[[], Any]]] = [
+        (lambda: compiled.robustness_at(many), lambda: [theirs.robustness(t) for t in traces]),
+        (lambda: compiled.robustness(many), lambda: [theirs.robustness_signal(t) for t in traces]),
+    ]
+    if not np.allclose(pairs[0][0](), pairs[0][1]()):
+        raise AssertionError("the values differ")
+    for name, (mine_, other) in zip(batched, pairs, strict=True):
+        rows.append(
+            compared(
+                name, *interleaved([cpu(mine_, 10), cpu(other)], max(rounds, 7)), peer_name="sentil", unit="CPU s",
+                target="ratio <= 1/5", holds=lambda ratio: ratio <= 1 / 5,
+            )
+        )  # fmt: skip
+    return rows
