@@ -4,7 +4,8 @@ The formula is ``G[0,100](x > 0 -> F[0,50](y > 0))`` over random walks. Everythi
 processor seconds. STLCG++ (the package ``stlcgpp``, torch) is given the trace cut to the horizon where only the value
 at step 0 is asked for, and the fastest of three ways to batch it: ``vmap`` and backward, ``vmap`` of the gradient, and
 a loop over the traces; its recurrent operators are left out, since they give other values for this formula. sentil
-(Rust) is given traces that are built already, and a packed vector of values online. ``run`` is called by ``agentc bench stl``.
+(Rust) is given traces that are built already, and a packed vector of values online. ``run`` is called by
+``agentc bench stl``.
 """
 
 from __future__ import annotations
