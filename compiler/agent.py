@@ -11,6 +11,7 @@ from dataclasses import field
 from typing import Literal
 
 from agentc.compiler.logic.ir import Formula, Term, Value
+from agentc.compiler.writer import WriterIR
 from agentc.lang.records import dataclass
 from agentc.lang.source import Span
 
@@ -364,7 +365,7 @@ class OutlineIR:
     ``content`` maps keys to configuration values; formulas and terms inside are written in ``show`` syntax.
     """
 
-    construct: Literal["phase", "tool", "model", "prompt", "role", "deploy", "decode", "cost", "budget"]
+    construct: Literal["role", "deploy", "cost", "budget"]
     name: str
     backend: str
     content: Mapping[str, Literalish]
@@ -385,6 +386,7 @@ class AgentIR:
     expects: tuple[ExpectIR, ...] = ()
     verifies: tuple[VerifyIR, ...] = ()
     examples: tuple[ExampleIR, ...] = ()
+    writer: WriterIR | None = None
     outlines: tuple[OutlineIR, ...] = ()
     system: SystemIR | None = None
     parameters: Mapping[str, Literalish] = field(default_factory=dict)

@@ -18,7 +18,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
-from agentc.compiler import agent as agent_module
 from agentc.compiler.agent import AgentIR, Literalish
 from agentc.compiler.logic.ir import Formula, Node, Term, Value, from_data, to_data
 from agentc.compiler.wellformed import check_agent
@@ -67,7 +66,7 @@ def _model_type(hint: Any) -> Any:
 
 @cache
 def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls, vars(agent_module))
+    return typing.get_type_hints(cls)
 
 
 def _fields(cls: type) -> list[dataclasses.Field[Any]]:

@@ -35,6 +35,7 @@ from agentc.compiler.planned import ALGORITHMS, BACKENDS
 from agentc.compiler.training_config import TRAINERS, Given, check_against
 from agentc.compiler.turns import beginning, within
 from agentc.compiler.verify_config import METHODS
+from agentc.compiler.writer import ArgumentIR, GeneratorIR, PhaseIR, ToolIR, WriterIR
 from agentc.lang import checked
 from agentc.lang.checked_system import CheckedEquation, CheckedInitial, CheckedMode, CheckedSystem, Variable
 from agentc.lang.typed import Typed
@@ -175,7 +176,8 @@ def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
         ),
         verifies=tuple(_verify(v, fold) for v in agent.verifies),
         examples=tuple(_example(e, agent, turn, definitions) for e in agent.examples),
-        outlines=tuple(_outline(o, fold) for o in agent.outlines),
+        writer=_writer(agent, fold),
+        outlines=tuple(_outline(o, fold) for o in agent.outlines if o.construct not in _WRITTEN),
         system=system,
         parameters=dict(agent.parameters),
         machines=tuple(_machine(m, fold) for m in agent.machines),
@@ -284,6 +286,79 @@ def _verify(verify: checked.CheckedVerify, fold: Lowering) -> target.VerifyIR:
         settings = dict(check_against(METHODS[verify.method], given(verify.settings))[0])
     body = fold.formula(verify.typed)
     return target.VerifyIR(body, verify.source, verify.name, verify.bound, verify.method, settings)
+
+
+_WRITTEN = ("model", "phase", "tool", "prompt", "decode")
+"""The constructs that say what a language-model agent writes."""
+
+
+def _writer(agent: checked.CheckedAgent, fold: Lowering) -> WriterIR | None:
+    """The part of an agent that a language model writes; None if it has no phase."""
+    of: dict[str, list[checked.CheckedOutline]] = {construct: [] for construct in _WRITTEN}
+    for outline in agent.outlines:
+        if outline.construct in of:
+            of[outline.construct].append(outline)
+    if not any(of.values()):
+        return None
+    model = of["model"][0] if of["model"] else None
+    settings = {} if model is None else _content(model.content["settings"], fold)
+    decode = {k: _content(v, fold) for o in of["decode"] for k, v in o.content.items()}
+    assert isinstance(settings, Mapping)
+    return WriterIR(
+        model=None if model is None else model.name,
+        phases=tuple(_phase(o, fold) for o in of["phase"]),
+        tools=tuple(_tool(o, fold) for o in of["tool"]),
+        prompts={o.name: str(o.content["text"]) for o in of["prompt"]},
+        settings=settings,
+        decode=decode,
+    )
+
+
+def _phase(outline: checked.CheckedOutline, fold: Lowering) -> PhaseIR:
+    where = outline.content.get("where")
+    generators = outline.content["generators"]
+    assert isinstance(generators, tuple)
+    made = []
+    for item in generators:
+        assert isinstance(item, Mapping)
+        names = item.get("tools", (item["phase"],) if "phase" in item else ())
+        made.append(
+            GeneratorIR(
+                kind=item["generator"],  # type: ignore[arg-type]  # the checker lets no other pass
+                names=tuple(map(str, names)),  # type: ignore[arg-type]
+                texts=tuple(map(str, item.get("texts", ()))),  # type: ignore[arg-type]
+                until=item.get("until"),  # type: ignore[arg-type]
+                max_tokens=item.get("max_tokens"),  # type: ignore[arg-type]
+            )
+        )
+    return PhaseIR(outline.name, tuple(made), fold.formula(where) if isinstance(where, Typed) else None)
+
+
+def _tool(outline: checked.CheckedOutline, fold: Lowering) -> ToolIR:
+    parameters, returns, settings = (outline.content[k] for k in ("parameters", "returns", "settings"))
+    assert isinstance(parameters, Mapping) and isinstance(settings, Mapping)
+    plain = _content(settings, fold)
+    assert isinstance(plain, Mapping)
+    return ToolIR(
+        outline.name,
+        tuple(_argument(name, of) for name, of in parameters.items()),
+        None if returns is None else _argument("", returns),
+        plain,
+    )
+
+
+def _argument(name: str, content: checked.Content) -> ArgumentIR:
+    """A parameter from its type as data (``check_system.type_content``)."""
+    assert isinstance(content, Mapping)
+    return ArgumentIR(
+        name=name,
+        kind=content["type"],  # type: ignore[arg-type]
+        members=content.get("members", ()),  # type: ignore[arg-type]
+        lo=content.get("lo"),  # type: ignore[arg-type]
+        hi=content.get("hi"),  # type: ignore[arg-type]
+        size=content.get("size"),  # type: ignore[arg-type]
+        default=content.get("default"),  # type: ignore[arg-type]
+    )
 
 
 def _outline(outline: checked.CheckedOutline, fold: Lowering) -> target.OutlineIR:

@@ -28,13 +28,8 @@ ALGORITHMS: dict[str, str] = {
 
 BACKENDS: dict[str, str] = {
     "system": "simulation",
-    "phase": "decoder",
-    "tool": "tools",
-    "model": "language-model",
-    "prompt": "language-model",
     "role": "multi-agent",
     "deploy": "deployment",
-    "decode": "decoder",
     "cost": "constrained-learning",
     "budget": "constrained-learning",
 }

@@ -1,0 +1,418 @@
+"""What can be written in a phase: the languages of its values, of its calls, and of a step as a whole.
+
+A step is its label, its content and its end. A call is written as the tool's name and its arguments as compact JSON
+with the keys in the declared order: ``Action: search {"query": "tea"}``. Texts are written in one way only (no escape
+where none is needed), so that intersection and complement of values carry over to what is written.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from agentc.compiler.decoder.regex_syntax import parse_regex
+from agentc.compiler.decoder.regular import (
+    EMPTY,
+    EPSILON,
+    Language,
+    Ranges,
+    _postorder,
+    alt,
+    any_char,
+    any_text,
+    both,
+    cat,
+    chars,
+    complement,
+    containing,
+    literal,
+    repeat,
+    substrings,
+    up_to,
+    without,
+)
+from agentc.compiler.logic.ir import Formula, Node, Value
+from agentc.compiler.logic.semantics import _holds as holds
+from agentc.compiler.logic.semantics import apply
+from agentc.compiler.writer import ArgumentIR, GeneratorIR, PhaseIR, ToolIR
+
+DECIMALS = 6
+"""Reals are written with at most that many digits behind the point."""
+INTEGER_DIGITS = 15
+"""Numbers without a bound are written with at most that many digits before the point."""
+
+ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+"""How JSON writes what cannot stand in a text as it is; other control characters are not written."""
+
+_RAW_OUT = ((0, 31), (34, 34), (92, 92))
+
+
+def label(phase: str) -> str:
+    """What a phase begins with: ``Thought: ``."""
+    return f"{phase.replace('_', ' ').capitalize()}: "
+
+
+# ---------------------------------------------------------------- values
+
+
+def integers(lo: int | None, hi: int | None) -> Language:
+    """Whole numbers in a range, in decimal, without leading zeros or a plus sign; ``-0`` is not one."""
+    least = -(10**INTEGER_DIGITS - 1) if lo is None else lo
+    most = 10**INTEGER_DIGITS - 1 if hi is None else hi
+    if least > most:
+        return EMPTY
+    parts = []
+    if most >= 0:
+        parts.append(_naturals(max(least, 0), most))
+    if least < 0:
+        parts.append(cat(literal("-"), _naturals(max(1, -most), -least)))
+    return alt(*parts)
+
+
+def _naturals(lo: int, hi: int) -> Language:
+    if lo > hi:
+        return EMPTY
+    found = []
+    for digits in range(len(str(lo)), len(str(hi)) + 1):
+        a = max(lo, 0 if digits == 1 else 10 ** (digits - 1))
+        b = min(hi, 10**digits - 1)
+        found.append(_digits(str(a), str(b)))
+    return alt(*found)
+
+
+def _digit(a: int, b: int) -> Language:
+    return chars([(48 + a, 48 + b)])
+
+
+def _digits(a: str, b: str) -> Language:
+    """Strings of digits of one length from ``a`` to ``b``."""
+    if a > b:
+        return EMPTY
+    if not a:
+        return EPSILON
+    rest = len(a) - 1
+    if a == "0" * len(a) and b == "9" * len(b):
+        return repeat(_digit(0, 9), len(a), len(a))
+    first, last = int(a[0]), int(b[0])
+    if first == last:
+        return cat(_digit(first, first), _digits(a[1:], b[1:]))
+    parts = [cat(_digit(first, first), _digits(a[1:], "9" * rest)), cat(_digit(last, last), _digits("0" * rest, b[1:]))]
+    if first + 1 < last:
+        parts.append(cat(_digit(first + 1, last - 1), repeat(_digit(0, 9), rest, rest)))
+    return alt(*parts)
+
+
+def reals(lo: Decimal | None, hi: Decimal | None) -> Language:
+    """Numbers in a closed range as an integer part and up to ``DECIMALS`` digits behind a point."""
+    limit = Decimal(10**INTEGER_DIGITS) - Decimal(1)
+    unit = Decimal(1).scaleb(-DECIMALS)
+    least = (-limit if lo is None else max(lo, -limit)).quantize(unit, ROUND_CEILING)
+    most = (limit if hi is None else min(hi, limit)).quantize(unit, ROUND_FLOOR)
+    if least > most:
+        return EMPTY
+    parts = []
+    if most >= 0:
+        parts.append(_positives(max(least, Decimal(0)), most))
+    if least < 0:
+        parts.append(cat(literal("-"), _positives(max(unit, -most), -least)))
+    return alt(*parts)
+
+
+def _positives(lo: Decimal, hi: Decimal) -> Language:
+    """Numbers of at least zero; the fraction may be left out where it is zero."""
+    scale = 10**DECIMALS
+    a, b = int(lo.scaleb(DECIMALS)), int(hi.scaleb(DECIMALS))
+    (first, low), (last, high) = divmod(a, scale), divmod(b, scale)
+    if first == last:
+        return cat(literal(str(first)), _fractions(low, high))
+    parts = [
+        cat(literal(str(first)), _fractions(low, scale - 1)),
+        cat(literal(str(last)), _fractions(0, high)),
+    ]
+    if first + 1 < last:
+        parts.append(cat(_naturals(first + 1, last - 1), _fractions(0, scale - 1)))
+    return alt(*parts)
+
+
+def _fractions(low: int, high: int) -> Language:
+    """``.d`` to ``.dddddd`` between two fractions in units of the last digit; nothing is zero."""
+    found = [EPSILON] if low == 0 else []
+    for n in range(1, DECIMALS + 1):
+        step = 10 ** (DECIMALS - n)
+        a, b = -(-low // step), high // step
+        if a <= b:
+            found.append(cat(literal("."), _digits(str(a).zfill(n), str(b).zfill(n))))
+    return alt(*found)
+
+
+def values(argument: ArgumentIR) -> Language:
+    """The values of an argument's type as text (of a text its characters, before they are written as JSON)."""
+    match argument.kind:
+        case "bool":
+            return alt(literal("true"), literal("false"))
+        case "enum":
+            return alt(*(literal(m) for m in argument.members))
+        case "int":
+            lo = None if argument.lo is None else math.ceil(argument.lo)
+            return integers(lo, None if argument.hi is None else math.floor(argument.hi))
+        case "real":
+            return reals(_decimal(argument.lo), _decimal(argument.hi))
+        case "text":
+            lo, hi = argument.size or (0, None)
+            return repeat(any_char(), lo, hi)
+    raise ValueError(f"no value of type {argument.kind} can be written")
+
+
+def _decimal(value: float | int | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+# ---------------------------------------------------------------- values that make an atom true
+
+
+def satisfying(atom: Formula, name: str, argument: ArgumentIR) -> Language | None:
+    """The values of an argument, which the formulas call ``name``, for which an atom holds; None if it is not known.
+
+    Only atoms that read nothing but the argument and compare it with constants are known.
+    """
+    predicate = atom.predicate
+    if argument.kind == "bool":
+        found = [v for v in (False, True) if _holds_for(predicate, name, v)]
+        return alt(*(literal("true" if v else "false") for v in found))
+    if argument.kind == "enum":
+        return alt(*(literal(m) for m in argument.members if _holds_for(predicate, name, m)))
+    fixed = _fixed(predicate, name)
+    if fixed is None:
+        return None
+    subject, constants = fixed
+    negated = predicate.value is True
+    if subject == "length":
+        if argument.kind != "text" or predicate.op != "compare":
+            return None
+        return _lengths(str(predicate.value), constants, predicate.args[0].op == "const")
+    if argument.kind == "text":
+        return _texts(predicate.op, str(predicate.value), constants, negated)
+    return _numbers(predicate.op, str(predicate.value), constants, negated, predicate, argument)
+
+
+def _holds_for(predicate: Node, name: str, value: Value) -> bool:
+    """The reference semantics of a predicate for one value of the argument."""
+    from agentc.compiler.logic.ir import Term, postorder
+
+    found: dict[Node, object] = {}
+    for node in postorder(predicate):
+        assert isinstance(node, Term)
+        if node.op == "const":
+            found[node] = node.value
+        elif node.op == "signal":
+            found[node] = value if node.value == name else None
+        elif node.op == "prev":
+            found[node] = None
+        else:
+            found[node] = apply(node, [found[a] for a in node.args])
+    assert isinstance(predicate, Term)
+    return holds(predicate, found[predicate])
+
+
+def _constant(node: Node) -> Value:
+    if node.op == "const":
+        return node.value
+    if node.op == "neg" and node.args[0].op == "const" and isinstance(node.args[0].value, int | float):
+        return -node.args[0].value
+    return None
+
+
+def _fixed(predicate: Node, name: str) -> tuple[str, list[Value]] | None:
+    """What is compared (``value`` or ``length``) and with which constants; None for another shape."""
+    if predicate.op not in ("compare", "in_range", "in_set", "contains", "starts_with", "ends_with", "matches"):
+        return None
+    subjects = [a for a in predicate.args if _constant(a) is None]
+    if len(subjects) != 1:
+        return None
+    at = subjects[0]
+    if predicate.op != "compare" and at is not predicate.args[0]:
+        return None
+    constants = [_constant(a) for a in predicate.args if a is not at]
+    if at.op == "signal" and at.value == name:
+        return "value", constants
+    if at.op == "length" and at.args[0].op == "signal" and at.args[0].value == name:
+        return "length", constants
+    return None
+
+
+_MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+
+
+def _lengths(op: str, constants: Sequence[Value], mirrored: bool) -> Language | None:
+    (c,) = constants
+    if isinstance(c, bool) or not isinstance(c, int | float):
+        return None
+    op = _MIRROR[op] if mirrored else op
+    one = any_char()
+    whole = float(c).is_integer()
+    match op:
+        case "==":
+            return repeat(one, int(c), int(c)) if whole and c >= 0 else EMPTY
+        case "!=":
+            return complement(repeat(one, int(c), int(c))) if whole and c >= 0 else any_text()
+        case "<" | "<=":
+            most = math.ceil(c) - 1 if op == "<" else math.floor(c)
+            return EMPTY if most < 0 else repeat(one, 0, most)
+    least = math.floor(c) + 1 if op == ">" else math.ceil(c)
+    return repeat(one, max(least, 0), None)
+
+
+def _texts(op: str, sign: str, constants: Sequence[Value], negated: bool) -> Language | None:
+    if not all(isinstance(c, str) for c in constants):
+        return None
+    texts = [str(c) for c in constants]
+    if op == "compare":
+        if sign not in ("==", "!="):
+            return None
+        made = literal(texts[0])
+        negated = sign == "!="
+    elif op == "in_set":
+        made = alt(*map(literal, texts))
+    elif op == "contains":
+        made = containing(literal(texts[0]))
+    elif op == "starts_with":
+        made = cat(literal(texts[0]), any_text())
+    elif op == "ends_with":
+        made = cat(any_text(), literal(texts[0]))
+    elif op == "matches":
+        made = parse_regex(texts[0])
+    else:
+        return None
+    return complement(made) if negated else made
+
+
+def _numbers(
+    op: str, sign: str, constants: Sequence[Value], negated: bool, predicate: Node, argument: ArgumentIR
+) -> Language | None:
+    if any(isinstance(c, bool) or not isinstance(c, int | float) for c in constants):
+        return None
+    numbers = [Decimal(c) for c in constants if isinstance(c, int | float)]
+    whole = argument.kind == "int"
+    if op == "in_range":
+        made = _between(numbers[0], numbers[1], whole)
+    elif op == "in_set":
+        made = alt(*(_between(n, n, whole) for n in numbers))
+    elif op == "compare":
+        (c,) = numbers
+        sign = _MIRROR[sign] if _constant(predicate.args[0]) is not None else sign
+        negated = sign == "!="
+        if sign in ("==", "!="):
+            made = _between(c, c, whole)
+        elif sign in (">", ">="):
+            made = _between(_above(c, whole) if sign == ">" else c, None, whole)
+        else:
+            made = _between(None, _below(c, whole) if sign == "<" else c, whole)
+    else:
+        return None
+    return complement(made) if negated else made
+
+
+def _between(lo: Decimal | None, hi: Decimal | None, whole: bool) -> Language:
+    if whole:
+        return integers(None if lo is None else math.ceil(lo), None if hi is None else math.floor(hi))
+    return reals(lo, hi)
+
+
+def _above(c: Decimal, whole: bool) -> Decimal:
+    """The least number that can be written above ``c``."""
+    if whole:
+        return Decimal(math.floor(c) + 1)
+    unit = Decimal(1).scaleb(-DECIMALS)
+    return c.quantize(unit, ROUND_FLOOR) + unit
+
+
+def _below(c: Decimal, whole: bool) -> Decimal:
+    return -_above(-c, whole)
+
+
+# ---------------------------------------------------------------- how values are written
+
+
+def json_text(of: Language) -> Language:
+    """Texts as the inside of a JSON string: a homomorphism that is one to one, so that ``&`` and ``~`` carry over."""
+    made: dict[int, Language] = {}
+    every = _encoded(((0, 0xD7FF), (0xE000, 0x10FFFF)))
+    for node in _postorder(of):
+        parts = [made[p.id] for p in node.parts]
+        match node.op:
+            case "chars":
+                made[node.id] = _encoded(node.ranges)
+            case "cat":
+                made[node.id] = cat(*parts)
+            case "alt":
+                made[node.id] = alt(*parts)
+            case "and":
+                made[node.id] = both(*parts)
+            case "not":
+                made[node.id] = both(repeat(every, 0, None), complement(parts[0]))
+            case "rep":
+                made[node.id] = repeat(parts[0], *node.bounds)
+            case "sub":
+                made[node.id] = substrings("", [written(c) for c in node.chunks])
+            case _:
+                made[node.id] = node
+    return made[of.id]
+
+
+def written(character: str) -> str:
+    """One character inside of a JSON string."""
+    return ESCAPES.get(character, character)
+
+
+def _encoded(ranges: Ranges) -> Language:
+    found = [chars(without(ranges, _RAW_OUT))]
+    for character, escape in ESCAPES.items():
+        code = ord(character)
+        if any(lo <= code <= hi for lo, hi in ranges):
+            found.append(literal(escape))
+    return alt(*found)
+
+
+def seen_values(texts: Iterable[str]) -> Language:
+    """Texts that occur in one of those that were seen."""
+    return alt(*(substrings(t) for t in texts if t))
+
+
+def call(tool: ToolIR, arguments: Sequence[Language]) -> Language:
+    """A call of a tool with the values of its arguments."""
+    parts = [literal(f"{tool.name} {{")]
+    for i, (argument, of) in enumerate(zip(tool.arguments, arguments, strict=True)):
+        parts.append(literal(f"{', ' if i else ''}{json.dumps(argument.name)}: "))
+        if argument.kind in ("text", "enum"):
+            parts += [literal('"'), json_text(of), literal('"')]
+        else:
+            parts.append(of)
+    return cat(*parts, literal("}"))
+
+
+def content(generator: GeneratorIR) -> Language | None:
+    """What a generator of free content allows; None for what is not regular (or needs the tools)."""
+    match generator.kind:
+        case "text":
+            return any_text()
+        case "regex":
+            return parse_regex(generator.texts[0])
+        case "choice":
+            return alt(*map(literal, generator.texts))
+    return None
+
+
+def ending(phase: PhaseIR) -> str:
+    """The text that ends a phase."""
+    return next((g.until for g in phase.generators if g.kind == "text" and g.until), "\n")
+
+
+def step(phase: PhaseIR, inside: Language) -> Language:
+    """A whole step: label, content, end. Free text goes to the first occurrence of its end."""
+    end = ending(phase)
+    whole = cat(inside, literal(end))
+    if any(g.kind == "text" for g in phase.generators):
+        whole = both(up_to(end), whole) if inside is not any_text() else up_to(end)
+    return cat(literal(label(phase.name)), whole)

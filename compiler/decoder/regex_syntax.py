@@ -1,0 +1,130 @@
+"""Regular expressions in the syntax of Python's ``re`` as languages of whole texts.
+
+What is not regular, or cannot be matched in linear time, is refused by name: look-around, back-references, atomic
+groups and possessive repetition, and anchors inside a text.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from functools import cache
+from typing import Any
+
+from agentc.compiler.decoder.regular import (
+    ALL,
+    EPSILON,
+    Language,
+    Ranges,
+    alt,
+    any_char,
+    cat,
+    chars,
+    repeat,
+    without,
+)
+
+_c: Any = importlib.import_module("re._constants")  # the parser of `re` is the definition of its syntax
+_parser: Any = importlib.import_module("re._parser")
+
+MAX_REPEAT = 10_000
+
+
+class NotLinearError(Exception):
+    """A construct that is not matched in linear time; ``construct`` names it."""
+
+    def __init__(self, construct: str) -> None:
+        super().__init__(construct)
+        self.construct = construct
+
+
+def parse_regex(pattern: str) -> Language:
+    """The texts that match as a whole. Raises :class:`NotLinearError`, and ``re.error`` for what is no regex."""
+    tree = _parser.parse(pattern)
+    flags = tree.state.flags & ~re.UNICODE
+    if flags & ~re.DOTALL:
+        raise NotLinearError("a flag")
+    return _sequence(list(tree), bool(flags & re.DOTALL), True, True)
+
+
+def _sequence(items: list[Any], dotall: bool, at_start: bool, at_end: bool) -> Language:
+    parts = []
+    for i, (op, value) in enumerate(items):
+        first, last = at_start and i == 0, at_end and i == len(items) - 1
+        parts.append(_item(op, value, dotall, first, last))
+    return cat(*parts)
+
+
+def _item(op: Any, value: Any, dotall: bool, first: bool, last: bool) -> Language:
+    if op is _c.LITERAL:
+        return chars([(value, value)])
+    if op is _c.NOT_LITERAL:
+        return chars(without(ALL, [(value, value)]))
+    if op is _c.ANY:
+        return any_char() if dotall else chars(without(ALL, [(10, 10)]))
+    if op is _c.IN:
+        return chars(_set(value))
+    if op is _c.BRANCH:
+        return alt(*(_sequence(list(branch), dotall, first, last) for branch in value[1]))
+    if op is _c.SUBPATTERN:
+        _, add, remove, inner = value
+        if (add | remove) & ~re.DOTALL:
+            raise NotLinearError("a flag")
+        inside = (dotall or bool(add & re.DOTALL)) and not remove & re.DOTALL
+        return _sequence(list(inner), inside, first, last)
+    if op in (_c.MAX_REPEAT, _c.MIN_REPEAT):
+        least, most, inner = value
+        bound = None if most is _c.MAXREPEAT else int(most)
+        if max(int(least), bound or 0) > MAX_REPEAT:
+            raise NotLinearError(f"more than {MAX_REPEAT} repetitions")
+        return repeat(_sequence(list(inner), dotall, False, False), int(least), bound)
+    if op is _c.AT:
+        if (value is _c.AT_BEGINNING or value is _c.AT_BEGINNING_STRING) and first:
+            return EPSILON
+        if value in (_c.AT_END, _c.AT_END_STRING) and last:  # of the whole text, so before no line break
+            return EPSILON
+        raise NotLinearError("an anchor" if value not in (_c.AT_BOUNDARY, _c.AT_NON_BOUNDARY) else "`\\b`")
+    names = {
+        _c.ASSERT: "look-around", _c.ASSERT_NOT: "look-around", _c.GROUPREF: "a back-reference",
+        _c.GROUPREF_EXISTS: "a back-reference", _c.ATOMIC_GROUP: "an atomic group",
+        _c.POSSESSIVE_REPEAT: "possessive repetition",
+    }  # fmt: skip
+    raise NotLinearError(names.get(op, str(op).lower()))
+
+
+def _set(items: list[Any]) -> Ranges:
+    found: list[tuple[int, int]] = []
+    negated = False
+    for op, value in items:
+        if op is _c.NEGATE:
+            negated = True
+        elif op is _c.LITERAL:
+            found.append((value, value))
+        elif op is _c.RANGE:
+            found.append((int(value[0]), int(value[1])))
+        elif op is _c.CATEGORY:
+            found += _category(str(value))
+        else:
+            raise NotLinearError(str(op).lower())
+    return without(ALL, found) if negated else tuple(found)
+
+
+@cache
+def _category(name: str) -> Ranges:
+    """The characters of ``\\d \\s \\w`` and their complements, as Python has them."""
+    escape = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}[name.rsplit("_", 1)[1]]
+    found: list[tuple[int, int]] = []
+    every = "".join(chr(c) for lo, hi in ALL for c in range(lo, hi + 1))
+    for match in re.finditer(f"{escape}+", every):
+        run = match.group()
+        start = ord(run[0])
+        before = start
+        for code in map(ord, run[1:]):
+            if code != before + 1:
+                found.append((start, before))
+                start = code
+            before = code
+        found.append((start, before))
+    ranges = tuple(found)
+    return without(ALL, ranges) if "NOT" in name else ranges
+

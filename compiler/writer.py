@@ -1,0 +1,106 @@
+"""What a language-model agent writes, as plain data: phases, tools, model, prompts, decoding.
+
+A step of such an agent's trace is one completed phase. A phase that ``result`` generates is the environment's, all
+others are the agent's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Literal
+
+from agentc.compiler.logic.ir import Formula, Value
+from agentc.lang.records import dataclass
+
+Setting = Value | tuple["Setting", ...] | Mapping[str, "Setting"]
+"""A value of a record of settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorIR:
+    """One way in which a phase is written.
+
+    ======================  ==========================================================================
+    ``text``                free text until ``until`` (not written by the model if None), at most ``max_tokens``
+    ``call``                a call of one of the tools ``names``
+    ``result``              what the environment answers to the phase ``names[0]``
+    ``regex``               text that matches ``texts[0]`` as a whole
+    ``choice``              one of ``texts``
+    ``json``, ``grammar``   a JSON Schema, or a Lark grammar, in the file ``texts[0]``
+    ======================  ==========================================================================
+    """
+
+    kind: Literal["text", "call", "result", "regex", "choice", "json", "grammar"]
+    names: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    until: str | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseIR:
+    """A phase: its generators are met together, and ``where`` holds of what was written."""
+
+    name: str
+    generators: tuple[GeneratorIR, ...]
+    where: Formula | None = None
+
+    @property
+    def answers(self) -> str | None:
+        """The phase whose calls this one answers; None if the agent writes it."""
+        return next((g.names[0] for g in self.generators if g.kind == "result"), None)
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The tools that may be called in it."""
+        return next((g.names for g in self.generators if g.kind == "call"), ())
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentIR:
+    """A parameter of a tool, or the type of its result (then without a name); ranges as in ``SignalIR``."""
+
+    name: str
+    kind: Literal["bool", "int", "real", "enum", "text", "vector"]
+    members: tuple[str, ...] = ()
+    lo: float | None = None
+    hi: float | None = None
+    size: tuple[int, int | None] | None = None
+    default: Value = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolIR:
+    """A tool: typed arguments, the type of its result, settings such as ``timeout`` and ``irreversible``."""
+
+    name: str
+    arguments: tuple[ArgumentIR, ...]
+    returns: ArgumentIR | None = None
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WriterIR:
+    """All that a language-model agent is beside its formulas; ``prompts`` by name, ``system`` is the unnamed one."""
+
+    model: str | None
+    phases: tuple[PhaseIR, ...]
+    tools: tuple[ToolIR, ...]
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    decode: Mapping[str, Setting] = field(default_factory=dict)
+
+    def phase(self, name: str) -> PhaseIR:
+        """The phase of that name. Raises ``KeyError``."""
+        for item in self.phases:
+            if item.name == name:
+                return item
+        raise KeyError(name)
+
+    def tool(self, name: str) -> ToolIR:
+        """The tool of that name. Raises ``KeyError``."""
+        for item in self.tools:
+            if item.name == name:
+                return item
+        raise KeyError(name)
