@@ -33,7 +33,7 @@ from agentc.compiler.decoder.regular import (
     up_to,
     without,
 )
-from agentc.compiler.logic.ir import Formula, Node, Value
+from agentc.compiler.logic.ir import Formula, Node, Term, Value, postorder
 from agentc.compiler.logic.semantics import _holds as holds
 from agentc.compiler.logic.semantics import apply
 from agentc.compiler.writer import ArgumentIR, GeneratorIR, PhaseIR, ToolIR
@@ -41,7 +41,9 @@ from agentc.compiler.writer import ArgumentIR, GeneratorIR, PhaseIR, ToolIR
 DECIMALS = 6
 """Reals are written with at most that many digits behind the point."""
 INTEGER_DIGITS = 15
-"""Numbers without a bound are written with at most that many digits before the point."""
+"""Whole numbers without a bound are written with at most that many digits."""
+REAL_DIGITS = 9
+"""Reals have at most that many digits before the point: all that can be written are then told apart as doubles."""
 
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 """How JSON writes what cannot stand in a text as it is; other control characters are not written."""
@@ -106,7 +108,7 @@ def _digits(a: str, b: str) -> Language:
 
 def reals(lo: Decimal | None, hi: Decimal | None) -> Language:
     """Numbers in a closed range as an integer part and up to ``DECIMALS`` digits behind a point."""
-    limit = Decimal(10**INTEGER_DIGITS) - Decimal(1)
+    limit = Decimal(10**REAL_DIGITS) - Decimal(1)
     unit = Decimal(1).scaleb(-DECIMALS)
     least = (-limit if lo is None else max(lo, -limit)).quantize(unit, ROUND_CEILING)
     most = (limit if hi is None else min(hi, limit)).quantize(unit, ROUND_FLOOR)
@@ -166,7 +168,8 @@ def values(argument: ArgumentIR) -> Language:
 
 
 def _decimal(value: float | int | None) -> Decimal | None:
-    return None if value is None else Decimal(value)
+    """A bound as it is written: ``0.1`` is one tenth, as the double that a written ``0.1`` is read as."""
+    return None if value is None else Decimal(repr(value))
 
 
 # ---------------------------------------------------------------- values that make an atom true
@@ -199,8 +202,6 @@ def satisfying(atom: Formula, name: str, argument: ArgumentIR) -> Language | Non
 
 def _holds_for(predicate: Node, name: str, value: Value) -> bool:
     """The reference semantics of a predicate for one value of the argument."""
-    from agentc.compiler.logic.ir import Term, postorder
-
     found: dict[Node, object] = {}
     for node in postorder(predicate):
         assert isinstance(node, Term)
@@ -293,7 +294,7 @@ def _numbers(
 ) -> Language | None:
     if any(isinstance(c, bool) or not isinstance(c, int | float) for c in constants):
         return None
-    numbers = [Decimal(c) for c in constants if isinstance(c, int | float)]
+    numbers = [Decimal(repr(c)) for c in constants if isinstance(c, int | float)]
     whole = argument.kind == "int"
     if op == "in_range":
         made = _between(numbers[0], numbers[1], whole)

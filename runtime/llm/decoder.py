@@ -1,0 +1,484 @@
+"""The token decoder: which tokens may follow, so that whatever is emitted keeps the agent's promises.
+
+At every position of the dialogue (:mod:`agentc.compiler.decoder.dialogue`) the legal moves are one regular language: label,
+content and end of a step together, so that a token may cross from a label into content. A grammar engine computes the masks
+of that language; what is ours is which language it is, the budget, and what is true of a finished step.
+
+A run is always ended in time: with a limit on tokens, a token is legal only if from what it leaves some way to an
+accepted end fits the limit (:mod:`.distances`, :mod:`.costs`). Where there is room for any completion, nothing is
+computed for that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentc.compiler.agent import AgentIR
+from agentc.compiler.decoder import contents
+from agentc.compiler.decoder.bytes_automaton import DEAD, ByteAutomaton, byte_automaton
+from agentc.compiler.decoder.dialogue import START, Dialogue, Move, Position, dialogue
+from agentc.compiler.decoder.events import Choice
+from agentc.compiler.decoder.regular import Language, alt, any_char, both, complement, terminal
+from agentc.compiler.logic.ir import Formula, Value, prop
+from agentc.compiler.logic.semantics import evaluate
+from agentc.compiler.logic.trace import Trace, Valuation
+from agentc.compiler.writer import PhaseIR
+from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.llm.costs import costs_to_end
+from agentc.runtime.llm.distances import FAR, Distances
+from agentc.runtime.llm.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher
+
+NOTHING = "(nothing)"
+"""What stands for an empty result: something that was seen can always be quoted."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A completed phase: its content without label and end, and for a call the tool with its arguments."""
+
+    phase: str
+    text: str
+    tool: str | None = None
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """One event that may follow: its moves that are legal, as one language."""
+
+    phase: PhaseIR
+    language: Language
+    after: tuple[Position, ...]
+
+    @cached_property
+    def automaton(self) -> ByteAutomaton:
+        return byte_automaton(self.language)
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """What may follow at a position: the ways, and the engine's matcher at the start of their union."""
+
+    ways: tuple[_Way, ...]
+    matcher: LLMatcher | None
+
+
+class Decoder:
+    """The decoder of one agent over one vocabulary; sessions of it share everything that is computed once.
+
+    Raises ``AgentcError`` (AS1405 where some reply leaves the agent no way to keep its promises, AS1407 for a limit
+    that is too small for its phase, AS1408 for a literal that the tokenizer cannot spell, AS1409 for content that the
+    grammar engine does not take).
+    """
+
+    def __init__(self, agent: AgentIR, vocabulary: Vocabulary, game: Dialogue | None = None) -> None:
+        if agent.writer is None:
+            raise AgentcError([report("AS1410", None, agent=agent.name)])
+        self.agent, self.vocabulary = agent, vocabulary
+        self.game = game if game is not None else dialogue(agent)
+        if not self.game.won(START):
+            from agentc.compiler.decoder.dialogue import findings
+
+            raise AgentcError(findings(agent, self.game) or [report("AS1405", None, story="at the start", why="no run keeps the promises")])
+        self.writer = agent.writer
+        self.distances = Distances(vocabulary)
+        self.words = vocabulary.engine
+        named = self.game.letters.named
+        names = {prop(p.name) for p in self.writer.phases} | {prop(t.name) for t in self.writer.tools}
+        self.atoms: tuple[tuple[Formula, Formula], ...] = tuple(
+            (a, named.get(a, a)) for a in self.game.automaton.atoms if a not in names
+        )
+        """The atoms that a finished step has to be asked about: as the automaton has them, and as they are meant."""
+        self.environment = bool(self.game.letters.environment)
+        """Whether the promises read signals of the environment, which each step has to be completed with."""
+        self._points: dict[tuple[object, ...], _Point] = {}
+        self._blank: dict[str, Value] = {s.name: (False if s.kind == "bool" else None) for s in agent.signals if s.phase}
+
+    def start(self, max_tokens: int | None = None, max_steps: int | None = None) -> Session:
+        """A new run. ``max_tokens`` limits what the agent writes, ``max_steps`` the phases, results included.
+
+        Raises ``AgentcError`` (AS1407) if no run fits the limits.
+        """
+        rank = self.game.rank[START]
+        if max_steps is not None and max_steps < rank:
+            raise AgentcError([report("AS1407", None, limit=f"{max_steps} steps", least=f"{rank} steps")])
+        if max_tokens is not None:
+            least = self.token_costs[START]
+            if least > max_tokens:
+                raise AgentcError([report("AS1407", None, limit=f"{max_tokens} tokens", least=f"{least} tokens")])
+        return Session(self, max_tokens, max_steps)
+
+    # ------------------------------------------------------------ languages
+
+    def _content(self, choice: Choice, seen: Mapping[str, Sequence[str]] | None) -> Language:
+        """The step of a choice; without ``seen`` a quoted value is any one character."""
+        phase = self.writer.phase(choice.phase)
+        assert choice.values is not None
+        values = list(choice.values)
+        for at, source, wanted in choice.quotes:
+            if seen is None:
+                values[at] = both(values[at], any_char()) if wanted else values[at]
+            else:
+                quoted = contents.seen_values(seen.get(source, ()))
+                values[at] = both(values[at], quoted if wanted else complement(quoted))
+        if choice.tool is not None:
+            return contents.step(phase, contents.call(self.writer.tool(choice.tool), values))
+        return contents.step(phase, values[0])
+
+    def point(self, position: Position, within: int | None, seen: Mapping[str, Sequence[str]]) -> _Point:
+        """What may follow at a position of the agent with ``within`` steps left."""
+        moves = self.game.legal(position, within)
+        quotes = any(m.choice.quotes for m in moves)
+        key = (
+            tuple((id(m.choice), m.targets) for m in moves),
+            tuple((k, tuple(v)) for k, v in seen.items()) if quotes else None,
+        )
+        made = self._points.get(key)
+        if made is None:
+            made = self._points[key] = self._make_point(moves, seen)
+        return made
+
+    def _make_point(self, moves: Sequence[Move], seen: Mapping[str, Sequence[str]]) -> _Point:
+        ways: list[_Way] = []
+        by_event: dict[tuple[str, str | None], list[Move]] = {}
+        for move in moves:
+            by_event.setdefault((move.choice.phase, move.choice.tool), []).append(move)
+        for (phase, tool), found in by_event.items():
+            event = next(e for e in self.game.letters.events if (e.phase, e.tool) == (phase, tool))
+            if len(found) == len(event.choices):  # all of them: nothing restricts the values
+                language = self._whole(phase, tool)
+            else:
+                language = alt(*(self._content(m.choice, seen) for m in found))
+            after = tuple(dict.fromkeys(t for m in found for t in m.targets))
+            ways.append(_Way(self.writer.phase(phase), language, after))
+        return _Point(tuple(ways), self._matcher([w.language for w in ways]))
+
+    def _whole(self, phase: str, tool: str | None) -> Language:
+        if tool is not None:
+            declared = self.writer.tool(tool)
+            values = [contents.values(a) for a in declared.arguments]
+            return contents.step(self.writer.phase(phase), contents.call(declared, values))
+        event = next(e for e in self.game.letters.events if (e.phase, e.tool) == (phase, tool))
+        languages = [c.values[0] for c in event.choices if c.values is not None]
+        return contents.step(self.writer.phase(phase), alt(*languages))
+
+    def _matcher(self, languages: Sequence[Language]) -> LLMatcher | None:
+        if not languages:
+            return None
+        from llguidance import LLMatcher
+
+        grammar = LLMatcher.grammar_from_lark(f"start: STEP\nSTEP: {terminal(alt(*languages))}\n")
+        matcher = LLMatcher(self.words, grammar, log_level=0)
+        if matcher.is_error():
+            raise AgentcError([report("AS1409", None, reason=matcher.get_error().splitlines()[0])])
+        return matcher
+
+    # ------------------------------------------------------------ what it costs to end
+
+    @cached_property
+    def byte_costs(self) -> dict[Position, int]:
+        """An upper bound of the tokens to an end, as if each token were one byte."""
+        def cost(move: Move) -> int:
+            word = byte_automaton(self._content(move.choice, None)).shortest()
+            quoted = sum(3 for _, _, wanted in move.choice.quotes if wanted)  # a character has up to four bytes
+            return (FAR if word is None else len(word)) + quoted
+
+        return costs_to_end(self.game, cost)
+
+    @cached_property
+    def token_costs(self) -> dict[Position, int]:
+        """The tokens to an end, if the agent plays for that alone."""
+        def cost(move: Move) -> int:
+            automaton = byte_automaton(self._content(move.choice, None))
+            least = int(self.distances.of(automaton)[0]) if automaton.size else FAR
+            return least + sum(3 for _, _, wanted in move.choice.quotes if wanted)
+
+        return costs_to_end(self.game, cost)
+
+    # ------------------------------------------------------------ finished steps
+
+    def read(self, raw: str) -> Step:
+        """A finished step from its text, label and end included. Raises ``ValueError`` for what is none."""
+        for phase in self.writer.phases:
+            if phase.answers is not None or not raw.startswith(contents.label(phase.name)):
+                continue
+            end = contents.ending(phase)
+            if not raw.endswith(end):
+                continue
+            inside = raw[len(contents.label(phase.name)) : len(raw) - len(end)]
+            if not phase.tools:
+                return Step(phase.name, inside)
+            name, _, body = inside.partition(" ")
+            if name in phase.tools:
+                given = json.loads(body)
+                kinds = {a.name: a.kind for a in self.writer.tool(name).arguments}
+                read = {k: float(v) if kinds[k] == "real" else v for k, v in given.items()}
+                return Step(phase.name, inside, name, read)
+        raise ValueError(f"no phase is written like {raw!r}")
+
+    def valuation(self, step: Step, signals: Mapping[str, Value]) -> dict[str, Value]:
+        """Every signal at a step: its phase and tool are true, its text and arguments have values, no others do."""
+        found = {**self._blank, **signals, step.phase: True, f"{step.phase}.text": step.text}
+        if step.tool is not None:
+            found[step.tool] = True
+            found.update({f"{step.tool}.{k}": v for k, v in step.arguments.items()})
+        return found
+
+
+class Session:
+    """One run under the decoder.
+
+    At the agent's turn, :meth:`mask` and :meth:`advance` go token by token; at the environment's, :meth:`answer` writes
+    the result. ``finished`` is the step that the latest token completed.
+    """
+
+    def __init__(self, decoder: Decoder, max_tokens: int | None, max_steps: int | None) -> None:
+        self.decoder = decoder
+        self.max_tokens, self.max_steps = max_tokens, max_steps
+        self.position: Position = START
+        self.steps: list[Step] = []
+        self.valuations: list[Valuation] = []
+        self.tokens = 0
+        """How many tokens the agent has written."""
+        self.ended = False
+        self.finished: Step | None = None
+        self._waiting: Step | None = None
+        self._mask = np.zeros((1, (decoder.vocabulary.size + 31) // 32), np.int32)
+        self._enter()
+
+    # ------------------------------------------------------------ whose turn it is
+
+    @property
+    def answering(self) -> tuple[str, ...]:
+        """The result phases one of which the environment writes now; empty at the agent's turn."""
+        return () if self._waiting else tuple(name for name, _ in self.decoder.game.answers.get(self.position, ()))
+
+    @property
+    def accepting(self) -> bool:
+        """Whether the run may end here: between two steps, at the agent's turn, with the promises kept."""
+        return self._at_boundary and not self.answering and self.decoder.game.accepting(self.position)
+
+    @property
+    def must_end(self) -> bool:
+        """Whether nothing may follow but the end."""
+        return self.accepting and not self._point.ways
+
+    @property
+    def _at_boundary(self) -> bool:
+        return not self._written and self._waiting is None
+
+    def _enter(self) -> None:
+        """Begin a step at the present position."""
+        self._written: list[int] = []
+        self._inside = 0  # tokens behind the label
+        self._raw = b""
+        within = None if self.max_steps is None else self.max_steps - len(self.steps)
+        if self.answering:
+            self._point, self._matcher = _Point((), None), None
+            return
+        seen: dict[str, list[str]] = {}
+        for source in self.decoder.game.letters.quotable:
+            seen[source] = [s.text for s in self.steps if s.phase == source]
+        self._point = self.decoder.point(self.position, within, seen)
+        self._matcher = None if self._point.matcher is None else self._point.matcher.deep_copy()
+        self._states = [0] * len(self._point.ways)
+
+    # ------------------------------------------------------------ tokens
+
+    def mask(self) -> NDArray[np.int32]:
+        """The legal tokens as bits, int32 ``(words,)``, the lowest bit first; it belongs to the session.
+
+        The end token is legal exactly where the run may end. Raises ``ValueError`` at the environment's turn.
+        """
+        self._agents_turn()
+        bits = self._mask[0]
+        if self._matcher is None:
+            bits[:] = 0
+        else:
+            from llguidance.numpy import fill_next_token_bitmask
+
+            fill_next_token_bitmask(self._matcher, self._mask, 0)
+            if self._tight():
+                bits &= self._fitting()
+        eos = self.decoder.vocabulary.eos
+        bit = np.int32(np.uint32(1 << (eos & 31)).view(np.int32))
+        if self.accepting:
+            bits[eos >> 5] |= bit
+        else:
+            bits[eos >> 5] &= ~bit
+        return bits
+
+    def legal(self) -> NDArray[np.bool_]:
+        """The legal tokens, bool ``(vocabulary,)``."""
+        bits = np.unpackbits(self.mask().view(np.uint8), bitorder="little")
+        return bits[: self.decoder.vocabulary.size].astype(np.bool_)
+
+    def forced(self) -> list[int]:
+        """Tokens that have no alternative, in order; empty where there is a choice."""
+        if self._matcher is None or self.answering or self.accepting or self._tight():
+            return []
+        return list(self._matcher.compute_ff_tokens())
+
+    def advance(self, token: int) -> Step | None:
+        """Write a token; the step that it finishes, if it does.
+
+        Raises ``ValueError`` for a token that is not legal.
+        """
+        self._agents_turn()
+        self.finished = None
+        if token == self.decoder.vocabulary.eos:
+            if not self.accepting:
+                raise ValueError("the run cannot end here")
+            self.ended = True
+            return None
+        if self._matcher is None or not self._matcher.consume_token(token):
+            raise ValueError(f"token {token} is not legal here")
+        self.tokens += 1
+        self._written.append(token)
+        data = self.decoder.vocabulary.bytes_of[token]
+        self._raw += data
+        if self._matcher.is_accepting():
+            self._waiting = self.decoder.read(self._raw.decode())
+            self.finished = self._waiting
+            if not self.decoder.environment:
+                self.complete({})
+        return self.finished
+
+    def complete(self, signals: Mapping[str, Value]) -> None:
+        """Say what the environment's signals are at the step that was finished.
+
+        Needed only where the promises read such signals (``Decoder.environment``).
+        """
+        assert self._waiting is not None, "no step waits for its signals"
+        step, self._waiting = self._waiting, None
+        self._take(step, signals)
+
+    def answer(self, text: str, signals: Mapping[str, Value] | None = None, phase: str | None = None) -> Step:
+        """Write the result that is due; an empty one is written as ``(nothing)``."""
+        due = self.answering
+        if not due or (phase is not None and phase not in due):
+            raise ValueError(f"no result{'' if phase is None else ' ' + phase} is due")
+        step = Step(phase or due[0], text or NOTHING)
+        self._take(step, signals or {})
+        return step
+
+    def _take(self, step: Step, signals: Mapping[str, Value]) -> None:
+        decoder = self.decoder
+        self.steps.append(step)
+        self.valuations.append(decoder.valuation(step, signals))
+        trace = Trace(self.valuations) if decoder.atoms else None
+        t = len(self.steps) - 1
+        truth = {a: evaluate(meant, trace, t) for a, meant in decoder.atoms} if trace is not None else {}
+        self.position = decoder.game.advance(self.position, step.phase, step.tool, truth)
+        assert decoder.game.won(self.position), "a legal step leads to a won position"
+        self._enter()
+
+    def _agents_turn(self) -> None:
+        if self.ended or self.answering or self._waiting is not None:
+            raise ValueError("it is not the agent's turn to write")
+
+    def fork(self) -> Session:
+        """A copy that goes its own way from here."""
+        other = object.__new__(Session)
+        other.__dict__.update(self.__dict__)
+        other.steps, other.valuations = list(self.steps), list(self.valuations)
+        other._written, other._states = list(self._written), list(getattr(self, "_states", []))
+        other._matcher = None if self._matcher is None else self._matcher.deep_copy()
+        other._mask = self._mask.copy()
+        return other
+
+    # ------------------------------------------------------------ the budget
+
+    def _room(self) -> int | None:
+        return None if self.max_tokens is None else self.max_tokens - self.tokens
+
+    def _phase_room(self, phase: PhaseIR) -> int | None:
+        limit = next((g.max_tokens for g in phase.generators if g.max_tokens is not None), None)
+        if limit is None:
+            return None
+        label = len(contents.label(phase.name).encode())
+        used, at = 0, 0
+        for token in self._written:
+            at += int(self.decoder.vocabulary.lengths[token])
+            used += at > label
+        return limit - used
+
+    def _tight(self) -> bool:
+        """Whether some completion might not fit the limits any more."""
+        room = self._room()
+        for way in self._point.ways:
+            phase_room = self._phase_room(way.phase)
+            if room is None and phase_room is None:
+                continue
+            longest = _longest(way.automaton)
+            if phase_room is not None and phase_room <= longest:
+                return True
+            if room is not None:
+                after = max(self.decoder.byte_costs[t] for t in way.after)
+                if room <= longest + after:
+                    return True
+        return False
+
+    def _fitting(self) -> NDArray[np.int32]:
+        """The tokens after which a completion fits the limits, as bits."""
+        vocabulary = self.decoder.vocabulary
+        room = self._room()
+        allowed = np.zeros(vocabulary.size, np.bool_)
+        for way in self._point.ways:
+            state = way.automaton.run(self._raw)
+            if state == DEAD:
+                continue
+            after = vocabulary.advance(way.automaton, state)
+            distance = self.decoder.distances.of(way.automaton)
+            left = np.where(after == DEAD, FAR, distance[after])
+            fits = left < FAR
+            if room is not None:
+                fits &= left + 1 + max(self.decoder.token_costs[t] for t in way.after) <= room
+            phase_room = self._phase_room(way.phase)
+            if phase_room is not None:
+                behind = len(self._raw) + vocabulary.lengths > len(contents.label(way.phase.name).encode())
+                fits &= left + behind <= phase_room
+            allowed |= fits
+        packed = np.zeros(len(self._mask[0]) * 4, np.uint8)
+        bits = np.packbits(allowed, bitorder="little")
+        packed[: len(bits)] = bits
+        return packed.view(np.int32)
+
+
+def _longest(automaton: ByteAutomaton) -> int:
+    """The most bytes that a shortest completion needs from any state."""
+    made = _longest_memo.get(id(automaton))
+    if made is None or made[0] is not automaton:
+        distance = np.where(automaton.accepting, 0, FAR)
+        while True:
+            targets = np.where(automaton.next == DEAD, FAR, distance[automaton.next])
+            nearer = np.minimum(distance, targets.min(axis=1, initial=FAR) + 1)
+            if (nearer == distance).all():
+                break
+            distance = nearer
+        made = _longest_memo[id(automaton)] = (automaton, int(distance.max(initial=0)))
+    return made[1]
+
+
+_longest_memo: dict[int, tuple[ByteAutomaton, int]] = {}
+
+
+def run_random(session: Session, randomness: np.random.Generator, result: Any = None) -> Session:
+    """Write random legal tokens until the run ends; ``result(session)`` gives the text of each result."""
+    while not session.ended:
+        if session.answering:
+            session.answer("" if result is None else result(session))
+            continue
+        legal = np.flatnonzero(session.legal())
+        session.advance(int(randomness.choice(legal)))
+    return session
