@@ -331,7 +331,8 @@ def _phase(outline: checked.CheckedOutline, fold: Lowering) -> PhaseIR:
                 max_tokens=item.get("max_tokens"),  # type: ignore[arg-type]
             )
         )
-    return PhaseIR(outline.name, tuple(made), fold.formula(where) if isinstance(where, Typed) else None)
+    body = fold.formula(where) if isinstance(where, Typed) else None
+    return PhaseIR(outline.name, tuple(made), body, outline.span)
 
 
 def _tool(outline: checked.CheckedOutline, fold: Lowering) -> ToolIR:
@@ -344,6 +345,7 @@ def _tool(outline: checked.CheckedOutline, fold: Lowering) -> ToolIR:
         tuple(_argument(name, of) for name, of in parameters.items()),
         None if returns is None else _argument("", returns),
         plain,
+        outline.span,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from agentc.compiler.logic.ir import Formula, Value
 from agentc.lang.records import dataclass
+from agentc.lang.source import Span
 
 Setting = Value | tuple["Setting", ...] | Mapping[str, "Setting"]
 """A value of a record of settings."""
@@ -45,6 +46,7 @@ class PhaseIR:
     name: str
     generators: tuple[GeneratorIR, ...]
     where: Formula | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
 
     @property
     def answers(self) -> str | None:
@@ -78,6 +80,7 @@ class ToolIR:
     arguments: tuple[ArgumentIR, ...]
     returns: ArgumentIR | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

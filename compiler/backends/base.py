@@ -58,6 +58,7 @@ class Backend(Protocol):
 BUILT_IN = {
     "automaton": "agentc.compiler.backends.automaton:AutomatonBackend",
     "monitor": "agentc.compiler.backends.monitor:MonitorBackend",
+    "decoder": "agentc.compiler.backends.decoder:DecoderBackend",
     "reward": "agentc.compiler.backends.reward_machine:RewardBackend",
     "subgoals": "agentc.compiler.backends.subgoals:SubgoalsBackend",
 }

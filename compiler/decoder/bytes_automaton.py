@@ -17,7 +17,7 @@ from agentc.compiler.decoder import regular
 from agentc.compiler.decoder.regular import EMPTY, EPSILON, Language, alt, both, cat, complement, repeat
 
 DEAD = -1
-MAX_STATES = 20_000
+MAX_STATES = 6_000
 
 
 class TooLargeError(Exception):
@@ -179,13 +179,29 @@ def _ends_of(text: str) -> frozenset[int]:
     return made
 
 
+Sequence = tuple[tuple[int, int], ...]
+
+
 @lru_cache(maxsize=4096)
 def _utf8(ranges: regular.Ranges) -> Language:
-    found: list[Language] = []
-    for lo, hi in ranges:
-        for sequence in _sequences(lo, hi):
-            found.append(cat(*(regular.chars([r]) for r in sequence)))
-    return alt(*found)
+    return _factored(tuple(tuple(s) for lo, hi in ranges for s in _sequences(lo, hi)))
+
+
+@lru_cache(maxsize=65_536)
+def _factored(sequences: tuple[Sequence, ...]) -> Language:
+    """Sequences of ranges of bytes, by their first byte: as a trie whose equal branches are one object."""
+    by_byte: dict[int, list[Sequence]] = {}
+    for sequence in sequences:
+        for byte in range(sequence[0][0], sequence[0][1] + 1):
+            by_byte.setdefault(byte, []).append(sequence[1:])
+    by_rest: dict[tuple[Sequence, ...], list[tuple[int, int]]] = {}
+    for byte, rests in by_byte.items():
+        by_rest.setdefault(tuple(dict.fromkeys(rests)), []).append((byte, byte))
+    parts = []
+    for rests, first in by_rest.items():
+        rest = EPSILON if () in rests else _factored(rests)
+        parts.append(cat(regular.chars(first), rest))
+    return alt(*parts)
 
 
 def _sequences(lo: int, hi: int) -> Iterable[list[tuple[int, int]]]:

@@ -1,14 +1,14 @@
 """The dialogue as a game: the agent chooses its phases, the environment answers, and the promises must be kept.
 
-Source: De Giacomo, Vardi, *Synthesis for LTL and LDL on finite traces*, IJCAI 2015 (reachability games on the automaton of
-the formula). A *position* is a state of the minimal automaton of all promises, the phase that was written last, and
+Source: De Giacomo, Vardi, *Synthesis for LTL and LDL on finite traces*, IJCAI 2015 (reachability games on the automaton
+of the formula). A *position* is a state of the minimal automaton of all promises, the phase that was written last, and
 which phases have been seen. The result of a call is written right after it, whenever some result can still lead to a
 kept promise; at all other positions the agent goes on, or ends the run where the promises hold.
 
-A position is *won* if the agent can bring the run to an end with its promises kept, whatever the environment answers and
-whatever is decided by nobody (:mod:`.events`). Its *rank* is the number of steps that this takes at most. The decoder
-leaves only moves to won positions, so a run can always be ended; that the first position is won is checked at compile
-time.
+A position is *won* if the agent can bring the run to an end with its promises kept, whatever the environment answers
+and whatever is decided by nobody (:mod:`.events`). Its *rank* is the number of steps that this takes at most. The
+decoder leaves only moves to won positions, so a run can always be ended; that the first position is won is checked at
+compile time.
 
 Deviation: a result that the promises rule out in every form (``G(action & stop -> last)``) is not written.
 """
@@ -111,7 +111,7 @@ class Dialogue:
         return {name: 1 << i for i, name in enumerate(self.letters.quotable)}
 
 
-def dialogue(agent: AgentIR) -> Dialogue:
+def dialogue(agent: AgentIR, max_positions: int = MAX_POSITIONS) -> Dialogue:
     """The game of an agent with phases. Raises ``AgentcError`` (AS0702, AS1401 to AS1405)."""
     kept, _ = promises(agent)
     behaviours = [f.formula for f in kept if f.role == "behavior"]
@@ -120,11 +120,11 @@ def dialogue(agent: AgentIR) -> Dialogue:
     automaton = translate(and_(*cores[: len(behaviours)]), made.alphabet)
     for core in cores[len(behaviours) :]:
         automaton = automaton.intersection(not_violated(translate(core, made.alphabet)))
-    return _solve(made, automaton, tuple(f.name for f in kept))
+    return _solve(made, automaton, tuple(f.name for f in kept), max_positions)
 
 
-def _solve(made: Letters, automaton: DFA, names: tuple[str, ...]) -> Dialogue:
-    explorer = _Explorer(made, automaton)
+def _solve(made: Letters, automaton: DFA, names: tuple[str, ...], max_positions: int) -> Dialogue:
+    explorer = _Explorer(made, automaton, max_positions)
     explorer.run()
     return Dialogue(
         made, automaton, explorer.moves, explorer.answers, explorer.ranks(), frozenset(explorer.live), names
@@ -134,8 +134,8 @@ def _solve(made: Letters, automaton: DFA, names: tuple[str, ...]) -> Dialogue:
 class _Explorer:
     """Builds the positions that can be reached, and solves the game on them."""
 
-    def __init__(self, made: Letters, automaton: DFA) -> None:
-        self.letters, self.automaton = made, automaton
+    def __init__(self, made: Letters, automaton: DFA, max_positions: int) -> None:
+        self.letters, self.automaton, self.max_positions = made, automaton, max_positions
         self.phases = [p.name for p in made.writer.phases]
         self.index = {name: i for i, name in enumerate(self.phases)}
         self.bit = {name: 1 << i for i, name in enumerate(made.quotable)}
@@ -155,8 +155,8 @@ class _Explorer:
             todo = [START]
             known = {START}
             for position in todo:  # grows as it goes
-                if len(todo) > MAX_POSITIONS:
-                    raise AgentcError([report("AS1404", None, limit=MAX_POSITIONS)])
+                if len(todo) > self.max_positions:
+                    raise AgentcError([report("AS1404", None, limit=self.max_positions)])
                 answers = self._answers(position)
                 if answers:
                     self.answers[position] = answers
@@ -305,7 +305,7 @@ def findings(agent: AgentIR, game: Dialogue) -> tuple[Diagnostic, ...]:
     reached |= {name for p, answers in game.answers.items() if game.won(p) for name, _ in answers}
     for phase in game.letters.writer.phases:
         if phase.name not in reached:
-            found.append(report("AS1406", span, phase=phase.name))
+            found.append(report("AS1406", phase.span, phase=phase.name))
     return tuple(found)
 
 

@@ -19,7 +19,7 @@ from agentc.compiler.agent import AgentIR, FormulaIR
 from agentc.compiler.automata.ltlf import normal
 from agentc.compiler.decoder import contents
 from agentc.compiler.decoder.bytes_automaton import TooLargeError, byte_automaton
-from agentc.compiler.decoder.regular import EMPTY, Language, both, complement
+from agentc.compiler.decoder.regular import EMPTY, Language, any_text, both, complement
 from agentc.compiler.logic.alphabet import Alphabet, Group, alphabet
 from agentc.compiler.logic.ir import Formula, atoms, formula, postorder, prop, signals
 from agentc.compiler.logic.rewrite import is_aggregate, rebuild
@@ -143,7 +143,9 @@ def _event(
     for atom in data:
         actual = named.get(atom, atom)
         read = set(signals(actual))
-        here = {f"{phase.name}.text", *(f"{tool.name}.{a.name}" for a in (tool.arguments if tool else ()))}
+        here = {f"{phase.name}.text"}
+        if tool is not None:
+            here.update(f"{tool.name}.{a.name}" for a in tool.arguments)
         if not read & here:
             continue
         where = _only(actual, values) if written else None
@@ -183,7 +185,7 @@ def _values(phase: PhaseIR, tool: ToolIR | None) -> tuple[Value, ...]:
         return tuple((f"{tool.name}.{a.name}", a, contents.values(a)) for a in tool.arguments)
     name = f"{phase.name}.text"
     argument = ArgumentIR(name, "text")
-    whole: Language | None = contents.any_text()
+    whole: Language | None = any_text()
     for generator in phase.generators:
         if generator.kind in ("call", "result"):
             return ()
@@ -195,7 +197,7 @@ def _values(phase: PhaseIR, tool: ToolIR | None) -> tuple[Value, ...]:
             atom = part.args[0] if negated else part
             made = contents.satisfying(atom, name, argument) if atom.op == "atom" else None
             if made is None:
-                raise AgentcError([report("AS1401", None, phase=phase.name, what=str(part))])
+                raise AgentcError([report("AS1401", phase.span, phase=phase.name, what=str(part))])
             whole = both(whole, complement(made) if negated else made)
     return ((name, argument, whole),)
 
@@ -251,10 +253,10 @@ def _choices(
                 for value in (True, False)
                 if language is not None
                 and (narrowed := both(language, made if value else complement(made))) is not EMPTY
-                and _inhabited(phase.name, narrowed)
+                and _inhabited(phase, narrowed)
             ]
         if len(options) > MAX_CHOICES:
-            raise AgentcError([report("AS1402", None, phase=phase.name, limit=MAX_CHOICES)])
+            raise AgentcError([report("AS1402", phase.span, phase=phase.name, limit=MAX_CHOICES)])
         per_value.append(options)
     found = []
     for combination in product(*per_value):
@@ -267,15 +269,15 @@ def _choices(
             regular = None if any(x is None for x in languages) else tuple(x for x in languages if x is not None)
             found.append(Choice(phase.name, None if tool is None else tool.name, truth, regular, quotes))
             if len(found) > MAX_CHOICES:
-                raise AgentcError([report("AS1402", None, phase=phase.name, limit=MAX_CHOICES)])
+                raise AgentcError([report("AS1402", phase.span, phase=phase.name, limit=MAX_CHOICES)])
     return tuple(found)
 
 
-def _inhabited(phase: str, of: Language) -> bool:
+def _inhabited(phase: PhaseIR, of: Language) -> bool:
     try:
         return byte_automaton(of).size > 0
     except TooLargeError as error:
-        raise AgentcError([report("AS1403", None, phase=phase, limit=error.limit)]) from None
+        raise AgentcError([report("AS1403", phase.span, phase=phase.name, limit=error.limit)]) from None
 
 
 def _group(events: Iterable[Event], main: Sequence[Formula]) -> Group:
@@ -304,7 +306,8 @@ def promises(agent: AgentIR) -> tuple[tuple[FormulaIR, ...], tuple[FormulaIR, ..
     It keeps every ``behavior``, and every ``safe`` that speaks of phases and tools alone; not those for each value.
     """
     owned = {s.name for s in agent.signals if s.phase}
-    kept, left = [], []
+    kept: list[FormulaIR] = []
+    left: list[FormulaIR] = []
     for item in agent.formulas:
         if item.role == "behavior" or (item.role == "safe" and set(signals(item.formula)) <= owned):
             (left if item.each else kept).append(item)

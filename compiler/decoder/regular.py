@@ -93,21 +93,23 @@ def chars(ranges: Iterable[tuple[int, int]]) -> Language:
     return _make("chars", False, ranges=tuple(merged)) if merged else EMPTY
 
 
-def without(language_or_ranges: Ranges, removed: Iterable[tuple[int, int]]) -> Ranges:
-    """The ranges less others."""
-    left = list(language_or_ranges)
-    for lo, hi in removed:
-        kept: list[tuple[int, int]] = []
-        for a, b in left:
-            if a < lo:
-                kept.append((a, min(b, lo - 1)))
-            if b > hi:
-                kept.append((max(a, hi + 1), b))
-            if b < lo or a > hi:
-                kept = [r for r in kept if r != (a, b)]
-                kept.append((a, b))
-        left = [r for r in dict.fromkeys(kept) if r[0] <= r[1]]
-    return tuple(sorted(left))
+def without(ranges: Ranges, removed: Iterable[tuple[int, int]]) -> Ranges:
+    """Sorted disjoint ranges less others, in any order."""
+    found: list[tuple[int, int]] = []
+    out = sorted(removed)
+    at = 0
+    for lo, hi in ranges:
+        while at < len(out) and out[at][1] < lo:
+            at += 1
+        k = at
+        while k < len(out) and out[k][0] <= hi and lo <= hi:
+            if out[k][0] > lo:
+                found.append((lo, out[k][0] - 1))
+            lo = max(lo, out[k][1] + 1)
+            k += 1
+        if lo <= hi:
+            found.append((lo, hi))
+    return tuple(found)
 
 
 ALL: Ranges = ((0, SURROGATES[0] - 1), (SURROGATES[1] + 1, MAX_CODE))
@@ -172,9 +174,8 @@ def alt(*parts: Language) -> Language:
         return EMPTY
     if len(found) == 1:
         return found[0]
-    everything = any_text() if any(p.op == "rep" for p in found) else None
-    if everything in found:
-        return everything  # type: ignore[return-value]
+    if any(p.op == "rep" for p in found) and any_text() in found:
+        return any_text()
     return _make("alt", any(p.nullable for p in found), found)
 
 
@@ -287,9 +288,9 @@ class _Writer:
                 case "and":
                     text[node.id] = f"({' & '.join(inner)})"
                 case "not":
-                    text[node.id] = f"(~{inner[0]})"
+                    text[node.id] = f"(~{inner[0]} & /(?s:.)*/)"  # the engine's complement is one of bytes
                 case "rep":
-                    text[node.id] = f"{inner[0]}{self._times(node.bounds, lark=True)}"
+                    text[node.id] = f"({inner[0]}{self._times(node.bounds)})"
                 case _:
                     import json
 
@@ -337,7 +338,7 @@ class _Writer:
         return self._regex[node.id]
 
     @staticmethod
-    def _times(bounds: tuple[int, int | None], lark: bool = False) -> str:
+    def _times(bounds: tuple[int, int | None]) -> str:
         least, most = bounds
         if (least, most) == (0, None):
             return "*"

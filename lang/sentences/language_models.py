@@ -2,6 +2,62 @@
 
 from __future__ import annotations
 
+from agentc.lang.catalog_entry import ERROR as _E
+from agentc.lang.catalog_entry import WARNING as _W
 from agentc.lang.catalog_entry import Entry
 
-ROWS: tuple[Entry, ...] = ()
+ROWS: tuple[Entry, ...] = (
+    Entry(
+        "AS1401", "where-not-regular", _E, "`{what}` in the `where` of `{phase}` cannot be kept while it is written",
+        "a part of `where` compares the text with constants (`==`, `in`, `contains`, `matches`, `length`)",
+    ),
+    Entry(
+        "AS1402", "too-many-choices", _E, "the promises tell more than {limit} ways of writing `{phase}` apart",
+        "compare its values with fewer constants",
+    ),
+    Entry(
+        "AS1403", "content-too-large", _E, "what `{phase}` may hold takes more than {limit} states",
+        "shorten its texts, or bound repetitions less tightly",
+    ),
+    Entry(
+        "AS1404", "dialogue-too-large", _E, "the dialogue has more than {limit} positions",
+        "bound it by fewer turns, or leave a promise to a monitor (`task`)",
+    ),
+    Entry(
+        "AS1405", "no-way-on", _E, "the environment can leave the agent no way to keep its promises: {story}; {why}",
+        "weaken the promise that this breaks, or say with `assume` or another phase what the agent may do then",
+    ),
+    Entry("AS1406", "phase-never-reached", _W, "no run that keeps the promises has the phase `{phase}`"),
+    Entry(
+        "AS1407", "limit-too-small", _E, "no run that keeps the promises fits {limit}: it takes {least}",
+        "raise the limit to at least {least}",
+    ),
+    Entry(
+        "AS1409", "engine-refuses", _E, "the grammar engine does not take the content of a phase: {reason}",
+        "simplify the regex or shorten its repetitions",
+    ),
+    Entry(
+        "AS1410", "nothing-to-write", _E, "the agent `{agent}` has no phase: a decoder has nothing to write",
+        "declare what it writes: `phase thought = text until \"\\n\"`",
+    ),
+    Entry(
+        "AS1411", "regex-not-linear", _E, "the regex `{regex}` of `{phase}` has {construct}: it is not linear",
+        "write it without; what it looks ahead for can be a second generator: `regex(...) & regex(...)`",
+    ),
+    Entry(
+        "AS1412", "content-without-end", _E, "a text of `{phase}` can go on behind its end `{end!r}`",
+        "keep the end out of the regex: `[^\\n]` in place of `.` or `\\s`",
+    ),
+    Entry("AS1413", "malformed-regex", _E, "`{regex}` of `{phase}` is no regex: {reason}"),
+    Entry(
+        "AS1414", "argument-not-written", _E, "the argument `{argument}` of `{tool}` is a {type}: it cannot be written",
+        "use bool, int, real, enum or text arguments, one for each component",
+    ),
+    Entry(
+        "AS1415", "content-not-built", _E, "`{phase}` is given by `{kind}`, which the decoder does not write yet",
+        "write it with `text`, `regex`, `choice` or a `call`",
+    ),
+    Entry(
+        "AS1416", "same-label", _E, "the phases `{phase}` and `{other}` both begin with `{label}`", "rename one of them"
+    ),
+)

@@ -1,8 +1,8 @@
 """The token decoder: which tokens may follow, so that whatever is emitted keeps the agent's promises.
 
-At every position of the dialogue (:mod:`agentc.compiler.decoder.dialogue`) the legal moves are one regular language: label,
-content and end of a step together, so that a token may cross from a label into content. A grammar engine computes the masks
-of that language; what is ours is which language it is, the budget, and what is true of a finished step.
+At every position of the dialogue (:mod:`agentc.compiler.decoder.dialogue`) the legal moves are one regular language:
+label, content and end of a step together, so that a token may cross from a label into content. A grammar engine
+computes the masks of that language; what is ours is which language it is, the budget, and what is true of a step.
 
 A run is always ended in time: with a limit on tokens, a token is legal only if from what it leaves some way to an
 accepted end fits the limit (:mod:`.distances`, :mod:`.costs`). Where there is room for any completion, nothing is
@@ -12,7 +12,7 @@ computed for that.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from agentc.compiler.agent import AgentIR
 from agentc.compiler.decoder import contents
 from agentc.compiler.decoder.bytes_automaton import DEAD, ByteAutomaton, byte_automaton
-from agentc.compiler.decoder.dialogue import START, Dialogue, Move, Position, dialogue
+from agentc.compiler.decoder.dialogue import START, Dialogue, Move, Position, dialogue, findings
 from agentc.compiler.decoder.events import Choice
 from agentc.compiler.decoder.regular import Language, alt, any_char, both, complement, terminal
 from agentc.compiler.logic.ir import Formula, Value, prop
@@ -31,7 +31,7 @@ from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace, Valuation
 from agentc.compiler.writer import PhaseIR
 from agentc.lang.diagnostics import AgentcError, report
-from agentc.runtime.llm.costs import costs_to_end
+from agentc.runtime.llm.costs import CostsToEnd
 from agentc.runtime.llm.distances import FAR, Distances
 from agentc.runtime.llm.vocabulary import Vocabulary
 
@@ -54,7 +54,7 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class _Way:
-    """One event that may follow: its moves that are legal, as one language."""
+    """One event that may follow: its legal moves to the same positions, as one language."""
 
     phase: PhaseIR
     language: Language
@@ -72,6 +72,26 @@ class _Point:
     ways: tuple[_Way, ...]
     matcher: LLMatcher | None
 
+    @cached_property
+    def limits(self) -> tuple[tuple[int, int], ...]:
+        """For each phase with a limit of its own, the limit, and the most bytes that a completion may take."""
+        found: dict[int, int] = {}
+        for way in self.ways:
+            limit = _limit(way.phase)
+            if limit is not None:
+                found[limit] = max(found.get(limit, 0), _longest(way.automaton))
+        return tuple(found.items())
+
+
+def engine_matcher(vocabulary: Vocabulary, grammar: str) -> LLMatcher:
+    """The grammar engine at the start of a Lark grammar. Raises ``AgentcError`` (AS1409) if it does not take it."""
+    from llguidance import LLMatcher
+
+    matcher = LLMatcher(vocabulary.engine, LLMatcher.grammar_from_lark(grammar), log_level=0)
+    if matcher.is_error():
+        raise AgentcError([report("AS1409", None, reason=matcher.get_error().splitlines()[0])])
+    return matcher
+
 
 class Decoder:
     """The decoder of one agent over one vocabulary; sessions of it share everything that is computed once.
@@ -87,12 +107,10 @@ class Decoder:
         self.agent, self.vocabulary = agent, vocabulary
         self.game = game if game is not None else dialogue(agent)
         if not self.game.won(START):
-            from agentc.compiler.decoder.dialogue import findings
-
-            raise AgentcError(findings(agent, self.game) or [report("AS1405", None, story="at the start", why="no run keeps the promises")])
+            none = report("AS1405", None, story="at the start", why="no run keeps the promises")
+            raise AgentcError(findings(agent, self.game) or [none])
         self.writer = agent.writer
         self.distances = Distances(vocabulary)
-        self.words = vocabulary.engine
         named = self.game.letters.named
         names = {prop(p.name) for p in self.writer.phases} | {prop(t.name) for t in self.writer.tools}
         self.atoms: tuple[tuple[Formula, Formula], ...] = tuple(
@@ -102,7 +120,12 @@ class Decoder:
         self.environment = bool(self.game.letters.environment)
         """Whether the promises read signals of the environment, which each step has to be completed with."""
         self._points: dict[tuple[object, ...], _Point] = {}
-        self._blank: dict[str, Value] = {s.name: (False if s.kind == "bool" else None) for s in agent.signals if s.phase}
+        self._costs_of: dict[str, CostsToEnd] = {}
+        self._costs_to_end: dict[tuple[str, int | None], Mapping[Position, int]] = {}
+        self._blank: dict[str, Value] = {}
+        for signal in agent.signals:
+            if signal.phase:
+                self._blank[signal.name] = False if "." not in signal.name else None
 
     def start(self, max_tokens: int | None = None, max_steps: int | None = None) -> Session:
         """A new run. ``max_tokens`` limits what the agent writes, ``max_steps`` the phases, results included.
@@ -113,7 +136,7 @@ class Decoder:
         if max_steps is not None and max_steps < rank:
             raise AgentcError([report("AS1407", None, limit=f"{max_steps} steps", least=f"{rank} steps")])
         if max_tokens is not None:
-            least = self.token_costs[START]
+            least = self.token_costs(max_steps).get(START, FAR)
             if least > max_tokens:
                 raise AgentcError([report("AS1407", None, limit=f"{max_tokens} tokens", least=f"{least} tokens")])
         return Session(self, max_tokens, max_steps)
@@ -153,15 +176,22 @@ class Decoder:
         by_event: dict[tuple[str, str | None], list[Move]] = {}
         for move in moves:
             by_event.setdefault((move.choice.phase, move.choice.tool), []).append(move)
+        written: list[Language] = []
         for (phase, tool), found in by_event.items():
+            first = len(ways)
             event = next(e for e in self.game.letters.events if (e.phase, e.tool) == (phase, tool))
-            if len(found) == len(event.choices):  # all of them: nothing restricts the values
-                language = self._whole(phase, tool)
-            else:
-                language = alt(*(self._content(m.choice, seen) for m in found))
-            after = tuple(dict.fromkeys(t for m in found for t in m.targets))
-            ways.append(_Way(self.writer.phase(phase), language, after))
-        return _Point(tuple(ways), self._matcher([w.language for w in ways]))
+            by_targets: dict[tuple[Position, ...], list[Move]] = {}
+            for move in found:
+                by_targets.setdefault(move.targets, []).append(move)
+            everything = len(found) == len(event.choices)  # then nothing restricts the values
+            for after, alike in by_targets.items():
+                if everything and len(by_targets) == 1:
+                    language = self._whole(phase, tool)
+                else:
+                    language = alt(*(self._content(m.choice, seen) for m in alike))
+                ways.append(_Way(self.writer.phase(phase), language, after))
+            written.append(self._whole(phase, tool) if everything else alt(*(w.language for w in ways[first:])))
+        return _Point(tuple(ways), self._matcher(written))
 
     def _whole(self, phase: str, tool: str | None) -> Language:
         if tool is not None:
@@ -175,35 +205,38 @@ class Decoder:
     def _matcher(self, languages: Sequence[Language]) -> LLMatcher | None:
         if not languages:
             return None
-        from llguidance import LLMatcher
-
-        grammar = LLMatcher.grammar_from_lark(f"start: STEP\nSTEP: {terminal(alt(*languages))}\n")
-        matcher = LLMatcher(self.words, grammar, log_level=0)
-        if matcher.is_error():
-            raise AgentcError([report("AS1409", None, reason=matcher.get_error().splitlines()[0])])
-        return matcher
+        return engine_matcher(self.vocabulary, f"start: STEP\nSTEP: {terminal(alt(*languages))}\n")
 
     # ------------------------------------------------------------ what it costs to end
 
-    @cached_property
-    def byte_costs(self) -> dict[Position, int]:
-        """An upper bound of the tokens to an end, as if each token were one byte."""
+    def byte_costs(self, within: int | None = None) -> Mapping[Position, int]:
+        """An upper bound of the tokens to an end in ``within`` steps, as if each token were one byte."""
+
         def cost(move: Move) -> int:
             word = byte_automaton(self._content(move.choice, None)).shortest()
             quoted = sum(3 for _, _, wanted in move.choice.quotes if wanted)  # a character has up to four bytes
             return (FAR if word is None else len(word)) + quoted
 
-        return costs_to_end(self.game, cost)
+        return self._costs("bytes", cost, within)
 
-    @cached_property
-    def token_costs(self) -> dict[Position, int]:
-        """The tokens to an end, if the agent plays for that alone."""
+    def token_costs(self, within: int | None = None) -> Mapping[Position, int]:
+        """The tokens to an end in ``within`` steps, if the agent plays for that alone."""
+
         def cost(move: Move) -> int:
             automaton = byte_automaton(self._content(move.choice, None))
             least = int(self.distances.of(automaton)[0]) if automaton.size else FAR
             return least + sum(3 for _, _, wanted in move.choice.quotes if wanted)
 
-        return costs_to_end(self.game, cost)
+        return self._costs("tokens", cost, within)
+
+    def _costs(self, unit: str, cost: Callable[[Move], int], within: int | None) -> Mapping[Position, int]:
+        key = (unit, within)
+        made = self._costs_to_end.get(key)
+        if made is None:
+            if unit not in self._costs_of:
+                self._costs_of[unit] = CostsToEnd(self.game, cost)
+            made = self._costs_to_end[key] = self._costs_of[unit].within(within)
+        return made
 
     # ------------------------------------------------------------ finished steps
 
@@ -280,18 +313,19 @@ class Session:
     def _enter(self) -> None:
         """Begin a step at the present position."""
         self._written: list[int] = []
-        self._inside = 0  # tokens behind the label
+        self._inside = 0  # tokens that reach behind the label
         self._raw = b""
         within = None if self.max_steps is None else self.max_steps - len(self.steps)
+        self._point, self._matcher, self._slack = _Point((), None), None, 0
         if self.answering:
-            self._point, self._matcher = _Point((), None), None
             return
         seen: dict[str, list[str]] = {}
         for source in self.decoder.game.letters.quotable:
             seen[source] = [s.text for s in self.steps if s.phase == source]
         self._point = self.decoder.point(self.position, within, seen)
         self._matcher = None if self._point.matcher is None else self._point.matcher.deep_copy()
-        self._states = [0] * len(self._point.ways)
+        self._label = min((_label_length(w.phase) for w in self._point.ways), default=0)
+        self._after = None if within is None else within - 1
 
     # ------------------------------------------------------------ tokens
 
@@ -301,7 +335,7 @@ class Session:
         The end token is legal exactly where the run may end. Raises ``ValueError`` at the environment's turn.
         """
         self._agents_turn()
-        bits = self._mask[0]
+        bits: NDArray[np.int32] = self._mask[0]
         if self._matcher is None:
             bits[:] = 0
         else:
@@ -347,6 +381,7 @@ class Session:
         self._written.append(token)
         data = self.decoder.vocabulary.bytes_of[token]
         self._raw += data
+        self._inside += len(self._raw) > self._label
         if self._matcher.is_accepting():
             self._waiting = self.decoder.read(self._raw.decode())
             self.finished = self._waiting
@@ -392,7 +427,7 @@ class Session:
         other = object.__new__(Session)
         other.__dict__.update(self.__dict__)
         other.steps, other.valuations = list(self.steps), list(self.valuations)
-        other._written, other._states = list(self._written), list(getattr(self, "_states", []))
+        other._written = list(self._written)
         other._matcher = None if self._matcher is None else self._matcher.deep_copy()
         other._mask = self._mask.copy()
         return other
@@ -403,31 +438,24 @@ class Session:
         return None if self.max_tokens is None else self.max_tokens - self.tokens
 
     def _phase_room(self, phase: PhaseIR) -> int | None:
-        limit = next((g.max_tokens for g in phase.generators if g.max_tokens is not None), None)
-        if limit is None:
-            return None
-        label = len(contents.label(phase.name).encode())
-        used, at = 0, 0
-        for token in self._written:
-            at += int(self.decoder.vocabulary.lengths[token])
-            used += at > label
-        return limit - used
+        """How many tokens of the phase's own limit are left; tokens of the label do not count."""
+        limit = _limit(phase)
+        return None if limit is None else limit - self._inside
 
     def _tight(self) -> bool:
         """Whether some completion might not fit the limits any more."""
-        room = self._room()
-        for way in self._point.ways:
-            phase_room = self._phase_room(way.phase)
-            if room is None and phase_room is None:
-                continue
-            longest = _longest(way.automaton)
-            if phase_room is not None and phase_room <= longest:
+        for limit, longest in self._point.limits:
+            if limit - self._inside <= longest:
                 return True
-            if room is not None:
-                after = max(self.decoder.byte_costs[t] for t in way.after)
-                if room <= longest + after:
-                    return True
-        return False
+        room = self._room()
+        if room is None:
+            return False
+        if not self._slack:
+            costs = self.decoder.byte_costs(self._after)
+            self._slack = max(
+                (_longest(w.automaton) + max(costs.get(t, FAR) for t in w.after) for w in self._point.ways), default=0
+            )
+        return room <= self._slack
 
     def _fitting(self) -> NDArray[np.int32]:
         """The tokens after which a completion fits the limits, as bits."""
@@ -443,16 +471,25 @@ class Session:
             left = np.where(after == DEAD, FAR, distance[after])
             fits = left < FAR
             if room is not None:
-                fits &= left + 1 + max(self.decoder.token_costs[t] for t in way.after) <= room
+                costs = self.decoder.token_costs(self._after)
+                fits &= left + 1 + max(costs.get(t, FAR) for t in way.after) <= room
             phase_room = self._phase_room(way.phase)
             if phase_room is not None:
-                behind = len(self._raw) + vocabulary.lengths > len(contents.label(way.phase.name).encode())
+                behind = len(self._raw) + vocabulary.lengths > _label_length(way.phase)
                 fits &= left + behind <= phase_room
             allowed |= fits
         packed = np.zeros(len(self._mask[0]) * 4, np.uint8)
         bits = np.packbits(allowed, bitorder="little")
         packed[: len(bits)] = bits
         return packed.view(np.int32)
+
+
+def _limit(phase: PhaseIR) -> int | None:
+    return min((g.max_tokens for g in phase.generators if g.max_tokens is not None), default=None)
+
+
+def _label_length(phase: PhaseIR) -> int:
+    return len(contents.label(phase.name).encode())
 
 
 def _longest(automaton: ByteAutomaton) -> int:

@@ -84,6 +84,6 @@ def random_agent(seed: int) -> AgentIR:
         expects=tuple(ExpectIR("satisfaction", ">=", 0.5, n, choose.choice((None, 0.9)), "s") for n in names),
         verifies=(VerifyIR(formula(), "v", None, choose.choice((None, (">=", 0.5)))),),
         examples=examples,
-        outlines=(OutlineIR("phase", "think", "decoder", {"generators": ({"generator": "text"},), "max": 3}),),
+        outlines=(OutlineIR("budget", "fuel", "constrained-learning", {"limit": 3, "parts": ({"a": "b"},)}),),
         parameters={"radius": 0.5, "list": (1, 2)},
     )

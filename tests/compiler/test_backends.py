@@ -36,6 +36,8 @@ def test_backends_refuse_by_name():
         assert isinstance(each, Backend)
         wanted = ["O"] if each.name == "subgoals" else []
         assert [d.values["operator"] for d in each.accepts(fragment(SEQUENCE))] == wanted
+        if fragment(COUNTED) <= each.does:
+            continue
         (d,) = each.accepts(fragment(COUNTED))
         assert d.code == "AS0701" and d.values["operator"] == "count" and each.name in d.message
 
@@ -56,7 +58,7 @@ def test_who_does_it_is_named(monkeypatch):
     with pytest.raises(ValueError):
         register(Counting())
     (d,) = backend("monitor").accepts(fragment(COUNTED))
-    assert d.help == "it is done by counting"
+    assert d.help == "it is done by decoder, counting"
     with pytest.raises(KeyError):
         backend("nobody")
 
@@ -65,7 +67,7 @@ def test_emissions():
     for name, each in backends().items():
         first, second = each.emit(AGENT), each.emit(AGENT)
         assert first == second
-        if name == "subgoals":  # nothing says how long the traces are
+        if name in ("decoder", "subgoals"):  # the agent writes nothing, and nothing says how long the traces are
             assert first == Emission()
             continue
         assert {d.code for d in first.diagnostics} == {"AS0709"}, name
