@@ -198,8 +198,8 @@ def _factored(sequences: tuple[Sequence, ...]) -> Language:
     for byte, rests in by_byte.items():
         by_rest.setdefault(tuple(dict.fromkeys(rests)), []).append((byte, byte))
     parts = []
-    for rests, first in by_rest.items():
-        rest = EPSILON if () in rests else _factored(rests)
+    for tails, first in by_rest.items():
+        rest = EPSILON if () in tails else _factored(tails)
         parts.append(cat(regular.chars(first), rest))
     return alt(*parts)
 
