@@ -187,7 +187,7 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
                 return super().reset(seed=seed, options=options)
             with redirect_stdout(io.StringIO()):
                 return super().reset(seed=seed, options=options)
-        except gymnasium.error.DependencyNotInstalled as error:  # the WFC family finds that out while it draws
+        except (gymnasium.error.DependencyNotInstalled, OSError) as error:  # the WFC family: a package, or its patterns
             raise AgentcError([report("AS0910", None, name=self._bare, reason=error)]) from error
 
     def _observe(self) -> dict[str, Any]:
