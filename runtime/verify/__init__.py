@@ -1,1 +1,1 @@
-"""Verification: one file per method, its answers and its certificates."""
+"""Verification: proved, falsified, vacuous or unknown, with evidence that others can check."""

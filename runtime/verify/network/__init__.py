@@ -1,0 +1,1 @@
+"""Input-output properties of networks: ONNX and VNN-LIB, bounds, branching, attack."""
