@@ -180,6 +180,7 @@ class VerifyIR:
     bound: tuple[str, float] | None = None
     method: str | None = None
     settings: Mapping[str, Literalish] = field(default_factory=dict)
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

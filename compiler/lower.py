@@ -285,7 +285,7 @@ def _verify(verify: checked.CheckedVerify, fold: Lowering) -> target.VerifyIR:
     if verify.method is not None:
         settings = dict(check_against(METHODS[verify.method], given(verify.settings))[0])
     body = fold.formula(verify.typed)
-    return target.VerifyIR(body, verify.source, verify.name, verify.bound, verify.method, settings)
+    return target.VerifyIR(body, verify.source, verify.name, verify.bound, verify.method, settings, verify.span)
 
 
 _WRITTEN = ("model", "phase", "tool", "prompt", "decode")

@@ -9,13 +9,20 @@ _SEED = Setting("seed", "int", 0, "Seed of everything random.", 0, 2**31 - 1)
 _SPLIT = Setting("split", "int", 1, "Parts into which each side of the initial set is cut.", 1, 4096)
 _HORIZON = Setting("horizon", "duration", 0.0, "Time to cover; 0 for the horizon of the environment.", 0)
 
+_CONTROLLER = Setting(
+    "controller",
+    "text",
+    "",
+    "What sets the inputs: a controller that the system declares, or the path of an ONNX file, from the spec's folder.",
+)
+
 METHODS: dict[str, TrainerSchema] = {
     schema.algorithm: schema
     for schema in (
         TrainerSchema(
             "network",
             "Input-output properties of a network, by bounds and branching.",
-            (_TIME, Setting("splits", "int", 10_000, "Most branches to open.", 1)),
+            (_TIME, _CONTROLLER, Setting("splits", "int", 1_000_000, "Most boxes to bound.", 1)),
         ),
         TrainerSchema(
             "model",
@@ -43,6 +50,7 @@ METHODS: dict[str, TrainerSchema] = {
                 _HORIZON,
                 _SPLIT,
                 _TIME,
+                _CONTROLLER,
                 Setting("order", "int", 4, "Order of the Taylor expansion.", 1, 32),
             ),
         ),
@@ -76,5 +84,5 @@ METHODS: dict[str, TrainerSchema] = {
 }
 """Every method that ``verify f by ...`` may name."""
 
-BUILT: frozenset[str] = frozenset()
+BUILT: frozenset[str] = frozenset(("network",))
 """The methods whose backend is built."""

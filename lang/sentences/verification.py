@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
+from agentc.lang.catalog_entry import ERROR as _E
+from agentc.lang.catalog_entry import NOTE as _N
+from agentc.lang.catalog_entry import WARNING as _W
 from agentc.lang.catalog_entry import Entry
 
-ROWS: tuple[Entry, ...] = ()
+ROWS: tuple[Entry, ...] = (
+    Entry("AS1301", "verify-falsified", _E, "`{item}` is falsified by {method}: {sentence}"),
+    Entry("AS1302", "verify-vacuous", _E, "`{item}` is vacuous, says {method}: {sentence}"),
+    Entry("AS1303", "verify-unknown", _W, "`{item}` is unknown to {method}: {sentence}"),
+    Entry("AS1304", "verify-proved", _N, "`{item}` is {word} by {method}: {sentence}"),
+    Entry("AS1305", "nothing-to-verify", _W, "{files} has no `verify` item", "write `verify f` in an agent"),
+    Entry("AS1310", "unsupported-operator", _E, "the network {path} has the operator `{operator}`, which is not read",
+          "these are read: {supported}"),
+    Entry("AS1311", "unreadable-network", _E, "the network {path} cannot be read: {reason}"),
+    Entry("AS1312", "weights-not-finite", _E, "the network {path} has the weight {value} in `{tensor}`"),
+    Entry("AS1313", "external-weights", _E, "the network {path} keeps `{tensor}` in {place!r}, {where}",
+          "store the weights in the file itself"),
+    Entry("AS1314", "unfit-network", _E, "the network {path} is no chain of layers at `{where}`: {reason}"),
+    Entry("AS1315", "malformed-property", _E, "the property {path} cannot be read: {reason}"),
+    Entry("AS1316", "unfit-property", _E, "the network {path} has {network}, the {other} has {wanted}"),
+    Entry("AS1320", "unreadable-certificate", _E, "the certificate {path} cannot be read: {reason}"),
+    Entry("AS1321", "rejected-certificate", _E, "the certificate {path} is rejected: {reason}"),
+)

@@ -29,7 +29,7 @@ COMMANDS = {
     "new": ("new", "Start a spec."),
     "report": ("report", "Write the HTML report of a trained agent."),
     "bench": ("bench", "Run a benchmark."),
-    "verify": ("pending", "Prove or refute safety (its backend is not built yet)."),
+    "verify": ("verify", "Prove or refute what specs ask to verify."),
     "run": ("pending", "Run a deployed agent (its backend is not built yet)."),
     "monitor": ("pending", "Monitor a recorded trace (its backend is not built yet)."),
     "plan": ("plan", "Compare two versions of a spec by what they mean."),

@@ -12,6 +12,7 @@ from agentc.lang.diagnostics import AgentcError, report
 BENCHMARKS = {
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
     "stl": ("stl", "Robustness, its gradients and online monitors, against STLCG++ and sentil."),
+    "verify": ("verify", "Verdicts and times of ACAS-Xu and ARCH-COMP instances (--data)."),
 }
 
 

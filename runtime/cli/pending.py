@@ -8,7 +8,6 @@ from agentc.lang.diagnostics import report
 from agentc.runtime.cli.output import show
 
 BACKENDS = {
-    "verify": "verification",
     "run": "deployment",
     "monitor": "trace monitoring",
     "guard": "tool-call guard",

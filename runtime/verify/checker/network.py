@@ -51,7 +51,8 @@ def verify(subject: Any, claim: Any, argument: Any, folder: Path) -> Mapping[str
                 row, limit = rows[chosen], bounds[chosen]
                 least, deviation = out.least(row, limit)
                 if not (least > 0).all():
-                    raise RejectedError(f"way {way} to violate is not refuted in leaf {start + int((least > 0).argmin())}")
+                    leaf = start + int((least > 0).argmin())
+                    raise RejectedError(f"way {way} to violate is not refuted in leaf {leaf}")
                 margin = min(margin, float(least.min()))
                 covered = covered and bool((least > deviation).all())
     return {"leaves": leaves, "margin": margin if leaves else None, "float32": covered}
@@ -223,7 +224,7 @@ class _Graph:
                 return form.affine(np.eye(width) * (1.0 if first else -1.0), -value if first else value)
             if op == "Mul":
                 return form.affine(np.diag(value), np.zeros(width))
-            if op == "Div" and first and (value != 0).all():  # the reciprocal's own rounding is within 2 * (n + 4) units
+            if op == "Div" and first and (value != 0).all():  # the reciprocal's rounding is within the slack
                 return form.affine(np.diag(1.0 / value), np.zeros(width))
         raise RejectedError(f"the operator {op} is not one that is checked")
 

@@ -1,8 +1,8 @@
 """Search for an input that violates a property: many random inputs, then projected gradient steps from the best.
 
 Aleksander Madry, Aleksandar Makelov, Ludwig Schmidt, Dimitris Tsipras, Adrian Vladu: "Towards Deep Learning Models
-Resistant to Adversarial Attacks", ICLR 2018, section 2.1. Deviations: starts are the best of a sample (flat regions have no
-gradient to follow), the loss is the worst row's excess of a case, and the step shrinks by a constant factor.
+Resistant to Adversarial Attacks", ICLR 2018, section 2.1. Deviations: starts are the best of a sample (flat regions
+have no gradient to follow), the loss is the worst row's excess of a case, and the step shrinks by a constant factor.
 """
 
 from __future__ import annotations

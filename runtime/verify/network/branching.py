@@ -102,7 +102,7 @@ def branch(
         done = margin.min(axis=0) > MARGIN
         closed += float(np.exp2(-deep[done].astype(np.float64)).sum())
         digits = (best * radix[:, None]).sum(axis=0)
-        for k in np.flatnonzero(done):
+        for k in np.flatnonzero(done).tolist():
             made[at[k]] = -1 - int(digits[k])
         left = np.flatnonzero(~done)
         if len(left):

@@ -42,7 +42,7 @@ class Case:
 
     def linear(self) -> tuple[Floats, Floats]:
         """Rows and bounds in float64, the bounds rounded up; rows as they are nearest."""
-        rows = np.array([[float(v) for v in row] for row in self.rows]).reshape(len(self.rows), -1)
+        rows = np.array([[float(v) for v in row] for row in self.rows] or np.zeros((0, 1)))
         return rows, np.array([-below(-v) for v in self.bounds])
 
     def violated_by(self, x: Floats, y: Floats) -> bool:
@@ -173,9 +173,9 @@ def _atom(left: Any, right: Any) -> Atom:
         constant += sign * number
         for variable, coefficient in terms.items():
             sums[variable] = sums.get(variable, Fraction()) + sign * coefficient
-    kinds = {kind for kind, _ in sums}
+    kinds = {kind for kind, _ in sums} or {"X"}
     if len(kinds) != 1:
-        raise ValueError("a comparison reads inputs and outputs, or neither")
+        raise ValueError("a comparison reads inputs and outputs")
     for coefficient in sums.values():
         if Fraction(float(coefficient)) != coefficient:
             raise ValueError(f"the coefficient {float(coefficient)!r} is no float64 number as it is written")

@@ -1,0 +1,67 @@
+"""Verification: the networks and closed loops of a folder of outside data, with verdicts and times.
+
+``--data`` is a folder with ``network/`` (ACAS-Xu as VNN-COMP distributes it: ONNX and VNN-LIB) and ``reach/``
+(controllers of ARCH-COMP AINNCS). Peers are other tools' published times (VNN-COMP 2025, nnenum), on their machines:
+for orientation, no ratio is judged. Every violation is replayed, every proof is checked. ``run`` is called by
+``agentc bench verify``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from agentc.benchmarks.rows import Row
+
+TRUTH = {
+    # (network, property): (whether it holds, nnenum's published seconds, start-up included)
+    ("1_1", 1): (True, 1.4), ("1_1", 2): (True, 1.5), ("1_1", 3): (True, 1.5), ("1_1", 4): (True, 1.4),
+    ("1_1", 5): (True, 1.9), ("1_1", 6): (True, 4.7), ("2_9", 1): (True, 62.3), ("2_9", 2): (False, 1.2),
+    ("2_9", 3): (True, 0.9), ("2_9", 4): (True, 0.9), ("2_9", 8): (False, 1.2),
+}  # fmt: skip
+"""Verdicts on which several tools agree."""
+
+OFFICIAL = 116.0
+"""Seconds that VNN-COMP gives an instance."""
+
+
+def run(rounds: int = 7, data: Path | None = None) -> list[Row]:
+    """All rows of the data that is there."""
+    if data is None:
+        return [Row("verify", None, None, "", None, "s", "", None, "give the folder of the instances with --data")]
+    rows: list[Row] = []
+    if (data / "network").is_dir():
+        rows += networks(data / "network")
+    return rows or [Row("verify", None, None, "", None, "s", "", None, f"{data} has no folder network or reach")]
+
+
+def networks(folder: Path) -> Iterator[Row]:
+    """Every property on every network for which the truth is known, or that the folder's instances.csv lists."""
+    from agentc.runtime.verify.network.method import verify_files
+
+    for network, prop in _instances(folder):
+        found = re.search(r"run2a_(\d_\d)_.*prop_(\d+)", f"{network.name} {prop.name}")
+        key = (found[1], int(found[2])) if found else ("", 0)
+        holds, theirs = TRUTH.get(key, (None, None))
+        start = time.perf_counter()
+        answer = verify_files(network, prop, OFFICIAL)
+        seconds = time.perf_counter() - start
+        wanted = None if holds is None else ("proved" if holds else "falsified")
+        right = None if wanted is None else answer.word == wanted and seconds < OFFICIAL
+        yield Row(
+            f"ACAS-Xu {key[0]} property {key[1]}: {answer.word}", seconds, theirs, "nnenum, published", None, "s",
+            f"{wanted or 'decided'} in {OFFICIAL:g} s", right,
+        )  # fmt: skip
+
+
+def _instances(folder: Path) -> list[tuple[Path, Path]]:
+    listing = folder / "instances.csv"
+    if listing.is_file():
+        lines = [line.split(",") for line in listing.read_text("utf-8").splitlines() if line.strip()]
+        return [(folder / a.strip(), folder / b.strip()) for a, b, *_ in lines]
+    pairs = [
+        (folder / f"ACASXU_run2a_{network}_batch_2000.onnx", folder / f"prop_{prop}.vnnlib") for network, prop in TRUTH
+    ]
+    return [(a, b) for a, b in pairs if a.is_file() and b.is_file()]

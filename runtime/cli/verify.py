@@ -1,0 +1,216 @@
+"""``agentc verify``: an answer for every ``verify`` item; a network against a property; a certificate checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentc.lang.diagnostics import AgentcError, Diagnostic, report
+from agentc.runtime.cli.agents import missing_extra
+from agentc.runtime.cli.application import worst
+from agentc.runtime.cli.output import show, wants_color
+from agentc.runtime.cli.specs import parameters, spec_arguments
+
+if TYPE_CHECKING:
+    from agentc.lang.source import Span
+    from agentc.runtime.verify.answer import Answer
+
+FORMATS = ("text", "json", "sarif", "junit")
+
+
+@click.command(name="verify")
+@spec_arguments
+@click.option("--agent", "names", multiple=True, metavar="NAME", help="Verify this agent only.")
+@click.option("--network", type=click.Path(path_type=Path), metavar="ONNX", help="A network, with --property.")
+@click.option("--property", "prop", type=click.Path(path_type=Path), metavar="VNNLIB", help="What it must satisfy.")
+@click.option("--time", "seconds", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True,
+              help="Seconds for --network.")  # fmt: skip
+@click.option("--check", "certificate", type=click.Path(path_type=Path), metavar="CERT", help="Check a certificate.")
+@click.option("--jobs", type=click.IntRange(1), help="Items at a time (default: one for each core).")
+@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
+              help="Where certificates go.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+def command(
+    files: tuple[str, ...],
+    params: tuple[str, ...],
+    allow_extern: tuple[str, ...],
+    names: tuple[str, ...],
+    network: Path | None,
+    prop: Path | None,
+    seconds: float,
+    certificate: Path | None,
+    jobs: int | None,
+    out: Path,
+    form: str,
+) -> int:
+    """Prove or refute every `verify` item: proved, falsified, vacuous or unknown, with evidence.
+
+    Exit code 0 if everything is proved, 1 if something is falsified or vacuous, 3 if something is unknown.
+    """
+    if certificate is not None:
+        return _check(certificate, form)
+    try:
+        if network is not None or prop is not None:
+            if network is None or prop is None:
+                raise click.UsageError("--network and --property belong together")
+            return _network(network, prop, seconds, out, form)
+        return _specs(files, params, allow_extern, names, jobs, out, form)
+    except ImportError as error:
+        raise missing_extra(error) from error
+
+
+def _check(path: Path, form: str) -> int:
+    """The verdict of the independent checker on a file."""
+    import json
+
+    from agentc.runtime.verify.checker import check
+
+    try:
+        if path.stat().st_size > 1_000_000_000:
+            raise ValueError("it is larger than 1 GB")
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise AgentcError([report("AS1320", None, path=str(path), reason=_reason(error))]) from error
+    finding = check(document, path.parent)
+    if not finding.accepted:
+        show([report("AS1321", None, path=str(path), reason=finding.reason)], "text" if form == "junit" else form)
+        return 1
+    if form == "json":
+        click.echo(json.dumps({"accepted": True, "facts": dict(finding.facts)}, indent=2))
+    else:
+        facts = ", ".join(f"{key} {value}" for key, value in finding.facts.items())
+        click.echo(f"{path}: accepted ({facts})")
+    return 0
+
+
+def _reason(error: BaseException) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+Row = tuple[str, "Answer | None", Sequence[Diagnostic], "Span | None"]
+
+
+def _network(network: Path, prop: Path, seconds: float, out: Path, form: str) -> int:
+    """A network against a property, both files."""
+    from dataclasses import replace
+    from time import monotonic
+
+    from agentc.runtime.verify.network.method import verify_files
+
+    begun = monotonic()
+    with _Live(form) as live:
+        item = f"{network.stem}: {prop.stem}"
+        answer = verify_files(network, prop, seconds, lambda text: live.told(item, text))
+    if answer.certificate is not None:  # beside the network, whose name it has, or with its own path to it
+        import os
+
+        subject = {**answer.certificate.subject, "network": os.path.relpath(network, out)}
+        answer = replace(answer, certificate=replace(answer.certificate, subject=subject))
+    return _said([(item, replace(answer, seconds=monotonic() - begun), (), None)], [out], form)
+
+
+def _specs(
+    files: tuple[str, ...],
+    params: tuple[str, ...],
+    allow_extern: tuple[str, ...],
+    names: tuple[str, ...],
+    jobs: int | None,
+    out: Path,
+    form: str,
+) -> int:
+    from agentc.lang.diagnostics import Severity
+    from agentc.runtime.cli.agents import spec_of
+    from agentc.runtime.cli.check import checked
+    from agentc.runtime.verify.session import Task, run, spanned
+
+    result = checked(files, parameters(params), allow_extern)
+    if not result.ok:
+        raise AgentcError(result.diagnostics)
+    show(d for d in result.diagnostics if d.severity is not Severity.NOTE)
+    known = [agent.name for agent in result.agents]
+    for name in names:
+        if name not in known:
+            from agentc.lang.spelling import nearest
+
+            raise AgentcError([report("AS0203", None, kind="agent", name=name, suggestion=nearest(name, known))])
+    tasks = [
+        Task(agent, i, spec_of(result, agent.name).absolute().parent)
+        for agent in result.agents
+        if not names or agent.name in names
+        for i in range(len(agent.verifies))
+    ]
+    if not tasks:
+        show([report("AS1305", None, files=", ".join(s.name for s in result.sources))])
+        return 0
+    place = {id(task): at for at, task in enumerate(tasks)}
+    rows: dict[int, Row] = {}
+    folders: dict[int, Path] = {}
+    with _Live(form) as live:
+        for came in map(spanned, run(tasks, lambda task, text: live.told(task.label, text), jobs)):
+            task, at = came.task, place[id(came.task)]
+            rows[at] = (task.label, came.answer, came.diagnostics, task.agent.verifies[task.index].span)
+            folders[at] = out / f"{task.agent.name}.agent" / "certificates"
+            live.told(task.label, came.answer.word if came.answer else "refused")
+    order = sorted(rows)
+    return _said([rows[at] for at in order], [folders[at] for at in order], form)
+
+
+def _said(rows: Sequence[Row], folders: Sequence[Path], form: str) -> int:
+    """Write the certificates, say the answers, and return the exit code."""
+    from agentc.runtime.verify.saying import diagnostic, junit, row
+
+    data: list[dict[str, Any]] = []
+    found: list[Diagnostic] = []
+    for at, ((item, answer, diagnostics, span), folder) in enumerate(zip(rows, folders, strict=True)):
+        path: Path | None = None
+        if answer is not None and answer.certificate is not None:
+            path = folder / f"{at}-{re.sub(r'[^A-Za-z0-9]+', '-', item).strip('-')[:60]}.json"
+            answer.certificate.write(path)
+        found.extend(diagnostics)
+        if answer is not None:
+            found.append(diagnostic(item, answer, span))
+        data.append(row(item, answer, diagnostics, None if path is None else str(path)))
+    if form == "json":
+        import json
+
+        click.echo(json.dumps(data, indent=2))
+    elif form == "junit":
+        click.echo(junit([(item, answer, diagnostics) for item, answer, diagnostics, _ in rows]))
+    else:
+        show(found, form)
+        if form == "text":
+            for entry in data:
+                where = f", certificate {entry['certificate']}" if entry.get("certificate") else ""
+                took = f" ({entry['seconds']:.2f} s{where})" if "seconds" in entry else ""
+                click.echo(f"{entry['item']}: {entry.get('word', entry['verdict'])}{took}")
+    return worst(1 if answer is None else answer.exit_code for _, answer, _, _ in rows)
+
+
+class _Live:
+    """Progress: on a terminal one line that changes, else nothing but what is asked for."""
+
+    def __init__(self, form: str) -> None:
+        self._on = wants_color() and form == "text"
+        self._state: dict[str, str] = {}
+        self._last = 0.0
+
+    def __enter__(self) -> _Live:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._on and self._state:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+    def told(self, item: str, text: str) -> None:
+        """Show how far an item is."""
+        from time import monotonic
+
+        self._state[item] = text
+        if self._on and monotonic() - self._last > 0.1:
+            self._last = monotonic()
+            line = " | ".join(f"{name}: {state}" for name, state in self._state.items())
+            click.echo("\r\x1b[K" + line[:150], err=True, nl=False)
