@@ -48,7 +48,8 @@ class Lowering:
 
     ``opaque`` names the propositions that stay Boolean signals of their own names, as the examples want it;
     ``turn`` is true where a turn of a language-model agent begins, for intervals of turns; ``definitions`` define
-    signals from others, and stand in their place.
+    signals from others, and stand in their place; ``renamed`` has other names for signals: what a system calls
+    ``v`` is ``action.v`` in the agent's formulas.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class Lowering:
         opaque: Collection[str] = (),
         turn: Formula | None = None,
         definitions: Mapping[str, Typed] | None = None,
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
         self._opaque, self._turn, self._definitions = frozenset(opaque), turn, definitions or {}
+        self._renamed = renamed or {}
         self._made: dict[Typed, Node] = {}
 
     def node(self, root: Typed) -> Node:
@@ -89,6 +92,8 @@ class Lowering:
             return args[0] if at.op == "signal" else _one_step_ago(args[0], str(at.value))
         if at.op == AUTOMATON:
             return automaton_of_file(at, args).predicate
+        if at.op in ("signal", "prev") and at.value in self._renamed:
+            return term(at.op, args, self._renamed[str(at.value)])
         if at.op not in _FORMULAS:
             return term(at.op, args, at.value, at.interval)
         if at.op == "atom":
@@ -149,7 +154,7 @@ def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
     """The meaning of one checked agent."""
     turn = _turn(agent)
     definitions = {s.name: s.definition for s in all_signals(agent) if s.definition is not None}
-    fold = Lowering((), turn, definitions)
+    fold = Lowering((), turn, definitions, _inputs(agent))
     environment = None
     system = None
     if agent.environment is not None:
@@ -183,6 +188,12 @@ def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
         machines=tuple(_machine(m, fold) for m in agent.machines),
         equalities=tuple(target.EqualityIR(e.left, e.right, e.source, e.span) for e in agent.equalities),
     )
+
+
+def _inputs(agent: checked.CheckedAgent) -> dict[str, str]:
+    """The inputs of the agent's system by the names that they have in formulas."""
+    system = agent.environment.system if agent.environment is not None else None
+    return {v.name: f"action.{v.name}" for v in system.of_kind("input")} if system is not None else {}
 
 
 def _turn(agent: checked.CheckedAgent) -> Formula:
@@ -470,10 +481,11 @@ def _example(
     booleans = {s.name for s in all_signals(agent) if s.type.kind == "bool"}
     propositions = {p.name: p for p in agent.propositions}
     definitions = {name: d for name, d in definitions.items() if name not in assigned | spoken}
+    renamed = _inputs(agent)
     opaque = list(dict.fromkeys(p for p in _propositions(subject.typed) if p in propositions))
-    inner = Lowering(spoken & set(propositions), turn, definitions)
+    inner = Lowering(spoken & set(propositions), turn, definitions, renamed)
     opaque = [p for p in opaque if p in spoken or not _computable(propositions[p].typed, inner, assigned | spoken)]
-    body = Lowering(opaque, turn, definitions).formula(subject.typed)
+    body = Lowering(opaque, turn, definitions, renamed).formula(subject.typed)
     read = [name for name in signals(body) if name in booleans]
     absent = {s.name for s in all_signals(agent) if s.name.split(".")[0] == "action" and not s.phase}
     return target.ExampleIR(

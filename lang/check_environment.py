@@ -16,6 +16,7 @@ from agentc.lang.check_context import Context, of_type
 from agentc.lang.check_signal import check_signal, check_step
 from agentc.lang.check_system import SYSTEM_ARGUMENTS, check_system
 from agentc.lang.checked import CheckedEnvironment, CheckedSignal, Content
+from agentc.lang.checked_system import CheckedSystem
 from agentc.lang.context import nearest
 from agentc.lang.imports import Library, declare
 from agentc.lang.names import kind_in_words
@@ -23,7 +24,7 @@ from agentc.lang.records import dataclass
 from agentc.lang.scope import Scope, Symbol, SymbolKind
 from agentc.lang.source import Span
 from agentc.lang.typed import Typed
-from agentc.lang.types import ERROR
+from agentc.lang.types import ERROR, Type
 
 _HORIZONS = ("horizon", "max_steps")
 
@@ -345,6 +346,10 @@ def _bind_system(
         context.define(agent, read)
         agent.symbols.setdefault(variable.name, read)
         signals.append(CheckedSignal(name, variable.type, variable.span, variable.unit))
+    for name, members in _situations(system):
+        type_ = Type("enum", members=members)
+        if context.define(agent, Symbol(name, "signal", type_, item.name_span)):
+            signals.append(CheckedSignal(name, type_, item.name_span))
     for signal in defined:
         context.define(agent, Symbol(signal.name, "signal", signal.type, signal.span))
         signals.append(signal)
@@ -363,8 +368,19 @@ def _bind_system(
         signals=tuple(signals),
         step=system.step,
         horizon=horizon,
-        controls=tuple(s.name for s in signals if s.name.startswith("action.")),
+        controls=tuple(s.name for s in signals if s.name.split(".")[0] == "action"),
         span=span,
         system=system,
     )
     return Bound(environment, tuple(i for i in item.items if isinstance(i, SHARED)), body)
+
+
+def _situations(system: CheckedSystem) -> list[tuple[str, tuple[str, ...]]]:
+    """The signals that a system has of itself: the mode that it is in, the command that was chosen."""
+    names = {variable.name for variable in system.variables}
+    found = []
+    if system.modes and "mode" not in names:
+        found.append(("mode", tuple(m.name for m in system.modes)))
+    if system.commands and "action" not in names and not system.of_kind("input"):
+        found.append(("action", tuple(c.name for c in system.commands)))
+    return found

@@ -49,19 +49,24 @@ class _Body:
         self.context, self.item, self.scope, self.difference = context, item, scope, difference
         self.variables: dict[str, Variable] = {}
         self.outputs: list[str] = []
+        self.dynamics: list[Typed] = []
 
     def of_kind(self, kind: str) -> list[Variable]:
         return [v for v in self.variables.values() if v.kind == kind]
 
     def proposition(self, expr: ast.Expr) -> Typed:
-        return self.context.elaborator.proposition(expr, self.scope)
+        typed = self.context.elaborator.proposition(expr, self.scope)
+        self.dynamics.append(typed)
+        return typed
 
     def value(self, expr: ast.Expr, of: Type) -> Typed:
         """An expression for a value of a type."""
         if of.kind == "bool":
             return self.proposition(expr)
         wanted = None if of.kind == "error" else unbounded(of)
-        return self.context.elaborator.term(expr, self.scope, wanted)
+        typed = self.context.elaborator.term(expr, self.scope, wanted)
+        self.dynamics.append(typed)
+        return typed
 
 
 def check_system(
@@ -109,6 +114,8 @@ def check_system(
     context.single(inside, "init", place)
     values = InitialValues(context, scope, body.variables)
     begins = values.check(inside[0].value if inside else None, initial, used_as_environment)
+    constraints = [c for component in begins.components for c in component.constraints]
+    _check_present(body, constraints, signals)
     states = tuple(v.name for v in body.of_kind("state"))
     system = CheckedSystem(
         item.name,
@@ -125,6 +132,31 @@ def check_system(
     )
     return system, tuple(signals)
 
+
+def _check_present(body: _Body, constraints: list[Typed], signals: list[CheckedSignal]) -> None:
+    """Report what in the dynamics is not of the present state, and what a start reads beside states."""
+    definitions = {s.name: s.definition for s in signals}
+    for root in (*body.dynamics, *constraints):
+        stack, seen = [root], {root}
+        while stack:
+            node = stack.pop()
+            defined = definitions.get(str(node.value)) if node.op == "signal" else None
+            variable = body.variables.get(str(node.value)) if node.op == "signal" else None
+            op = node.op if node.op in _PAST or node.op in _TEXTUAL else ""
+            if node.op == "signal" and defined is None and variable is None:
+                op = str(node.value)
+            elif variable is not None and variable.kind != "state" and root in constraints:
+                op = variable.name
+            if op:
+                body.context.report("AS1101", node.span, name=body.item.name, op=op)
+                break
+            below = (*node.args, *((defined,) if defined is not None else ()))
+            stack.extend(n for n in below if n not in seen)
+            seen.update(below)
+
+
+_PAST = ("prev", "count", "sum", "rate", "first", "last", "in_seen", "occurs_in_seen", "from")
+_TEXTUAL = ("contains", "starts_with", "ends_with", "matches", "length")
 
 DEFINED = (ast.Constant, ast.Pattern, ast.Proposition, ast.RegionItem, ast.FormulaItem, ast.ErrorItem)
 """Definitions that a system can have."""

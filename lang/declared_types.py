@@ -8,6 +8,7 @@ from agentc.lang.expansion import DURATION
 from agentc.lang.scope import Scope
 from agentc.lang.source import Span
 from agentc.lang.terms import Terms
+from agentc.lang.typed import postorder
 from agentc.lang.types import BOOL, ERROR, FORMULA, REGION, TEXT, Type
 from agentc.lang.units import DIMENSIONLESS, Unit, UnknownUnit, parse_unit
 
@@ -108,7 +109,7 @@ class DeclaredTypes:
             if typed.type.kind == "error":
                 return None
             if not typed.is_constant or not isinstance(typed.value, int | float):
-                if typed.op != "parameter":
+                if not any(node.op == "parameter" for node in postorder(typed)):  # which has a value when it is used
                     self.context.report("AS0308", bound.span, name=" ".join(bound.span.text.split()))
                     return None
                 values.append(None)

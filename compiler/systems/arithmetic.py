@@ -83,3 +83,25 @@ def evaluate(graph: Graph, values: Mapping[str, Any]) -> list[Any]:
     except FloatingPointError:
         with np.errstate(all="ignore"):
             return graph.walk(_CAREFUL, values)
+
+_REASONS = {
+    "div": "a division by zero", "sqrt": "the square root of a negative number", "log": "the logarithm of a number "
+    "that is not positive", "pow": "a power that has no value",
+}  # fmt: skip
+
+
+def reason_of_loss(graph: Graph, values: Mapping[str, Any]) -> str | None:
+    """Why a root of the graph has no finite value at a point, as a phrase; None if all have one."""
+    found: list[str] = []
+
+    class Watching(NumpyArithmetic):
+        """Notes the first operation without a value."""
+
+        def _checked(self, op: str, found_: Any, args: Sequence[Any]) -> Any:
+            if not found and not np.isfinite(found_).all():
+                found.append(_REASONS.get(op, "an overflow"))
+            return super()._checked(op, found_, args)
+
+    with np.errstate(all="ignore"):
+        graph.walk(Watching(careful=True), values)
+    return found[0] if found else None

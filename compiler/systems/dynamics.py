@@ -8,7 +8,7 @@ their members (:func:`agentc.compiler.systems.graph.encode`), everything in SI u
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,15 +98,31 @@ class Dynamics:
         """
         columns = self.columns(state, input, disturbance)
         out = np.empty((len(state), len(self.states)))
-        if len(self.rates) == 1 or mode is None:
-            _fill(out, evaluate(self.rates[0], columns))
-            return out
-        for index in np.unique(mode):
-            rows = np.flatnonzero(mode == index)
-            part = np.empty((len(rows), len(self.states)))
-            _fill(part, evaluate(self.rates[index], {name: c[rows] for name, c in columns.items()}))
-            out[rows] = part
+        for index, rows in self.groups(len(state), mode):
+            values = evaluate(self.rates[index], {name: c[rows] for name, c in columns.items()})
+            for i, value in enumerate(values):
+                out[rows, i] = value
         return out
+
+    def groups(self, batch: int, mode: Modes | None) -> Iterator[tuple[int, slice | NDArray[np.intp]]]:
+        """Each mode that occurs, with its rows."""
+        if len(self.rates) == 1 or mode is None:
+            yield 0, slice(None)
+            return
+        for index in np.unique(mode):
+            yield int(index), np.flatnonzero(mode == index)
+
+    def rate(self, index: int, held: Mapping[str, Floats]) -> Callable[[Floats], Floats]:
+        """The rates of a mode as a function of states ``(n, batch)``; ``held`` are inputs and disturbances."""
+        graph, names = self.rates[index], [v.name for v in self.states]
+
+        def rates(x: Floats) -> Floats:
+            out = np.empty_like(x)
+            for i, value in enumerate(evaluate(graph, {**held, **dict(zip(names, x, strict=True))})):
+                out[i] = value
+            return out
+
+        return rates
 
     def columns(
         self, state: Floats, input: Floats | None = None, disturbance: Floats | None = None
