@@ -11,7 +11,7 @@ from agentc.compiler.lower import given
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
 from agentc.compiler.training_config import TRAINERS, check_against
 from agentc.compiler.verify_config import BUILT, METHODS
-from agentc.lang.checked import CheckedAgent, CheckedOutline, CheckedSpec, CheckedTrain, CheckedVerify
+from agentc.lang.checked import CheckedAgent, CheckedSpec, CheckedTrain, CheckedVerify
 from agentc.lang.diagnostics import Diagnostic, report
 from agentc.lang.spelling import nearest
 
@@ -59,11 +59,7 @@ def _verify(verify: CheckedVerify) -> list[Diagnostic]:
 def _pending(agent: CheckedAgent) -> list[Diagnostic]:
     """A note for the first construct of each backend that is not built."""
     found: dict[str, Diagnostic] = {}
-    outlines = list(agent.outlines)
-    if agent.environment is not None and agent.environment.system is not None:
-        system = agent.environment.system
-        outlines.insert(0, CheckedOutline("system", system.name, {}, system.span))
-    for outline in outlines:
+    for outline in agent.outlines:
         backend = BACKENDS.get(outline.construct)
         if backend is not None and backend not in found:
             name = f" `{outline.name}`" if outline.name != outline.construct else ""

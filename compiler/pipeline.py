@@ -8,6 +8,7 @@
     configure settings and backends that the compiler knows     (compiler.configuration)
     lower     CheckedSpec -> AgentIR, all sugar gone            (compiler.lower)
     bound     rewards that could be infinite                    (compiler.boundedness)
+    linear    what is stepped `by exact` must be                (compiler.systems.linear)
     examples  run against the reference semantics               (compiler.examples)
     sanity    satisfiable, not valid, violable, not vacuous     (compiler.sanity)
     equality  what `expect a == b` says of machines, formulas   (compiler.equality)
@@ -30,6 +31,7 @@ from agentc.compiler.free_names import free_names
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.lower import Lowering, lower
 from agentc.compiler.sanity import sanity
+from agentc.compiler.systems.linear import not_linear
 from agentc.lang import ast
 from agentc.lang.checked import CheckedSpec
 from agentc.lang.checker import check_module, ordered
@@ -106,6 +108,8 @@ def check(
             lowered = lower(spec)
             for agent in lowered:
                 here.extend(unclipped_rewards(agent))
+                if agent.system is not None:
+                    here.extend(not_linear(agent.system))
                 if examples:
                     here.extend(failures(run_examples(agent)))
                 here.extend(d for d in sanity(agent) if not _said(d, here))

@@ -27,7 +27,6 @@ ALGORITHMS: dict[str, str] = {
 """Training algorithms to come, each with what it is."""
 
 BACKENDS: dict[str, str] = {
-    "system": "simulation",
     "role": "multi-agent",
     "deploy": "deployment",
     "cost": "constrained-learning",

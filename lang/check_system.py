@@ -116,6 +116,10 @@ def check_system(
     begins = values.check(inside[0].value if inside else None, initial, used_as_environment)
     constraints = [c for component in begins.components for c in component.constraints]
     _check_present(body, constraints, signals)
+    if used_as_environment is not None and not broken:
+        if step is None and not steps and not commands:
+            context.report("AS1103", used_as_environment, name=item.name)
+        _check_disturbances(body, commands)
     states = tuple(v.name for v in body.of_kind("state"))
     system = CheckedSystem(
         item.name,
@@ -131,6 +135,17 @@ def check_system(
         item.span,
     )
     return system, tuple(signals)
+
+
+def _check_disturbances(body: _Body, commands: list[ast.Command]) -> None:
+    """A disturbance has a range to be drawn from; a transition system has probabilities in its place."""
+    for variable in body.of_kind("disturbance"):
+        if commands:
+            why = f"it has the disturbance `{variable.name}`"
+            body.context.report("AS1112", variable.span, name=body.item.name, why=why)
+        elif variable.type.is_number and (variable.type.lo is None or variable.type.hi is None):
+            unit = f" [{variable.unit}]" if variable.unit else ""
+            body.context.report("AS1104", variable.span, name=variable.name, unit=unit)
 
 
 def _check_present(body: _Body, constraints: list[Typed], signals: list[CheckedSignal]) -> None:

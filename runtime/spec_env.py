@@ -40,7 +40,7 @@ from agentc.compiler.pipeline import check, read
 from agentc.lang.diagnostics import AgentcError, Severity, report
 from agentc.runtime.compilation import load
 from agentc.runtime.compiled import CompiledAgent
-from agentc.runtime.envs.registry import make_environment
+from agentc.runtime.envs.registry import environment_of
 from agentc.runtime.monitor import ScalarLabeller
 from agentc.runtime.spec_observation import AutomatonCode, Layout, Mode
 from agentc.runtime.spec_signals import SignalFunction, SignalSource, needed_signals
@@ -122,7 +122,7 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         if compiled.agent.environment is None:
             raise AgentcError([report("AS0911", None, name=compiled.agent.name)])
         return cls(
-            make_environment(compiled.agent.environment, render_mode),
+            environment_of(compiled.agent, render_mode),
             compiled,
             observation=observation,
             shaping=shaping,

@@ -22,7 +22,7 @@ from agentc.compiler.logic.ir import Value
 from agentc.compiler.logic.verdict import Verdict
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
-from agentc.runtime.envs.registry import make_environment
+from agentc.runtime.envs.registry import environment_of
 from agentc.runtime.labelling import Labeller, encode
 from agentc.runtime.learn.seeding import training_seeds
 from agentc.runtime.learn.vector import Array, Observation, StepBatch
@@ -91,10 +91,10 @@ class SpecVectorEnv:
         self._lengths = np.zeros(num_envs, np.int64)
 
     def _declared(self) -> gymnasium.Env[Any, Any]:
-        environment = self.compiled.agent.environment
-        if environment is None:
-            raise AgentcError([report("AS0911", None, name=self.compiled.agent.name)])
-        return make_environment(environment)
+        agent = self.compiled.agent
+        if agent.environment is None:
+            raise AgentcError([report("AS0911", None, name=agent.name)])
+        return environment_of(agent)
 
     # ------------------------------------------------------------ stepping
 

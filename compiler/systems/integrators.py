@@ -62,6 +62,8 @@ def exact_step(matrix: Floats, forcing: Floats, h: float) -> tuple[Floats, Float
     block = np.zeros((n + m, n + m))
     block[:n, :n], block[:n, n:] = matrix * h, forcing * h
     whole = matrix_exponential(block)
+    still = ~block.any(axis=1)  # what does not move keeps its value to the last bit
+    whole[still] = np.eye(n + m)[still]
     return whole[:n, :n], whole[:n, n:]
 
 

@@ -37,4 +37,6 @@ ROWS: tuple[Entry, ...] = (
     Entry("AS1115", "invariant-left", ERROR,
           "{where} leaves the invariant of the mode `{name}`, and no transition is taken: {values}",
           "give the mode a transition whose guard holds there"),
+    Entry("AS1116", "no-start", ERROR, "an episode cannot start there: {reason}",
+          "write `reset(options={{\"state\": {{...}}, \"mode\": ...}})` with values of the states"),
 )  # fmt: skip

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, runtime_checkable
 
 from agentc.lang.diagnostics import AgentcError, report
 
 if TYPE_CHECKING:
     import gymnasium
 
-    from agentc.compiler.agent import EnvironmentIR, Literalish
+    from agentc.compiler.agent import AgentIR, EnvironmentIR, Literalish
     from agentc.compiler.logic.ir import Value
 
 
@@ -123,6 +123,9 @@ class Engine:
     extra: str
 
 
+SYSTEM = "system"
+"""What the engine of a declared system is called; it has no binding, for every system has signals of its own."""
+
 ENGINES: dict[str, Engine] = {
     row.name: row
     for row in (
@@ -196,6 +199,22 @@ def make_environment(environment: EnvironmentIR, render_mode: str | None = None)
     return found.make(complete_arguments(found.engine, found.arguments, environment.arguments), render_mode)
 
 
+def environment_of(agent: AgentIR, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+    """The Gymnasium environment of an agent that has one, without monitors: of an engine, or its declared system.
+
+    Raises ``AgentcError`` as :func:`make_environment` does, and where the system cannot be simulated.
+    """
+    assert agent.environment is not None
+    if agent.system is None:
+        return make_environment(agent.environment, render_mode)
+    try:
+        from agentc.runtime.envs.declared import declared_environment
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        raise AgentcError([report("AS0902", None, engine=SYSTEM, package=package, extra="train")]) from error
+    return declared_environment(agent, render_mode)
+
+
 def horizon_of(environment: EnvironmentIR) -> int | None:
     """The greatest number of steps of an episode, as declared or as the binding knows it."""
     if environment.horizon is not None:
@@ -206,6 +225,8 @@ def horizon_of(environment: EnvironmentIR) -> int | None:
 
 def signal_reader(engine: str, env: gymnasium.Env[Any, Any], names: Sequence[str]) -> SignalReader:
     """A reader of the signals ``names`` of ``env``. Raises ``AgentcError`` if it cannot read them."""
+    if engine == SYSTEM:
+        return _own_reader(env, names)
     found = binding(engine)
     if not found.accepts(env):
         raise AgentcError([report("AS0909", None, env=env, engine=engine)])
@@ -218,6 +239,37 @@ def signal_reader(engine: str, env: gymnasium.Env[Any, Any], names: Sequence[str
     if missing:
         raise AgentcError(missing)
     return found.reader(env, names)
+
+
+@runtime_checkable
+class ReadsItself(Protocol):
+    """An environment that knows its own signals, as that of a declared system does."""
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The names of the signals that it has."""
+        ...
+
+    def reader(self, names: Sequence[str]) -> SignalReader:
+        """A reader of signals that it has."""
+        ...
+
+
+def _own_reader(env: gymnasium.Env[Any, Any], names: Sequence[str]) -> SignalReader:
+    bare = env.unwrapped
+    if not isinstance(bare, ReadsItself):
+        raise AgentcError([report("AS0909", None, env=env, engine=SYSTEM)])
+    missing = [name for name in names if name not in bare.signals]
+    if missing:
+        known = ", ".join(f"`{name}`" for name in bare.signals)
+        suggestions = [nearest(name, bare.signals) for name in missing]
+        raise AgentcError(
+            [
+                report("AS0906", None, engine=SYSTEM, name=name, known=known, suggestion=suggestion)
+                for name, suggestion in zip(missing, suggestions, strict=True)
+            ]
+        )
+    return bare.reader(names)
 
 
 def unknown_id(engine: str, name: str, ids: Iterable[str]) -> AgentcError:
