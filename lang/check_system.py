@@ -90,12 +90,12 @@ def check_system(
         scope.step = step
     signals: list[CheckedSignal] = []
     _declare_variables(body)
-    for part in of_type(item.items, ast.Signal):
-        assert isinstance(part, ast.Signal)
-        signals.extend(check_signal(context, part, scope))
     for part in item.items:
         if isinstance(part, DEFINED):
             context.diagnostics.extend(declare(part, scope))
+    for part in of_type(item.items, ast.Signal):
+        assert isinstance(part, ast.Signal)
+        signals.extend(check_signal(context, part, scope))
     commands = [i for i in item.items if isinstance(i, ast.Command)]
     equations = [i for i in item.items if isinstance(i, ast.Equation)]
     modes = [i for i in item.items if isinstance(i, ast.Mode)]
@@ -342,7 +342,7 @@ def _command(body: _Body, command: ast.Command) -> CheckedCommand:
     for branch in branches:
         probability: float | None = 1.0
         if branch.probability is not None:
-            probability = body.context.number(branch.probability, body.scope, "probability", 0, 1)
+            probability = _probability(body, branch.probability)
             known = known and probability is not None
         elif len(branches) > 1:
             body.context.report("AS0551", head(branch), name=command.name)
@@ -353,6 +353,15 @@ def _command(body: _Body, command: ast.Command) -> CheckedCommand:
         body.context.report("AS0544", command.name_span, name=command.name, sum=f"{total:.10g}")
     guard = None if command.guard is None else body.proposition(command.guard)
     return CheckedCommand(command.name, guard, tuple(made), command.span)
+
+
+def _probability(body: _Body, expr: ast.Expr) -> float | None:
+    """A probability; None if it is none, which was reported, or hangs on a parameter that has no value yet."""
+    symbols = [body.scope.lookup(name) for name in names_in((expr,))]
+    if any(s is not None and s.kind == "parameter" and s.value is None for s in symbols):
+        body.context.elaborator.term(expr, body.scope, Type("real"))
+        return None
+    return body.context.number(expr, body.scope, "probability", 0, 1)
 
 
 # ---------------------------------------------------------------- controllers

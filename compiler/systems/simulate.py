@@ -58,7 +58,8 @@ class Simulator:
         self._ranged = bool(np.isfinite(self._lo).any() or np.isfinite(self._hi).any() or self._whole.any())
         self._noise_lo, self._noise_hi = noise_bounds(system)
         self._noise_whole = np.array([v.kind != "real" for v in system.disturbances], bool)
-        self._exact = self._exact_steps() if system.integrator == "exact" else ()
+        self.exact = self._exact_steps() if system.integrator == "exact" else ()
+        """The matrices of a step of each mode, for states and for inputs, disturbances and 1; empty if not exact."""
 
     # ------------------------------------------------------------ random parts
 
@@ -128,8 +129,8 @@ class Simulator:
 
     def _advanced(self, index: int, x: Floats, held: dict[str, Floats]) -> Floats:
         """States ``(n, batch)`` a step later, in one mode."""
-        if self._exact:
-            transition, forcing = self._exact[index]
+        if self.exact:
+            transition, forcing = self.exact[index]
             parts = [*x, *(held[v.name] for v in (*self.dynamics.inputs, *self.dynamics.disturbances))]
             return linear_step(transition, forcing, parts, x.shape[1])
         rate = self.dynamics.rate(index, held)

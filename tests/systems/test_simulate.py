@@ -22,7 +22,7 @@ RNG = np.random.default_rng
 @pytest.mark.parametrize(("method", "order"), [("euler", 1), ("midpoint", 2), ("heun", 2), ("rk4", 4), ("rk45", 5)])
 def test_integrators_have_their_order(method, order):
     errors = []
-    for steps in (20, 40):
+    for steps in (20, 40) if method != "rk45" else (4, 8):  # which makes eight steps of each
         x, h = np.array([1.0, 0.0]), 2.0 / steps
         for _ in range(steps):
             x = runge_kutta(method, lambda x: np.array([x[1], -np.sin(x[0])]), x, h)
