@@ -186,8 +186,11 @@ def complete_arguments(
             found.append(report("AS0905", None, engine=engine, name=argument.name, value="", domain=argument.domain()))
     if found:
         raise AgentcError(found)
-    values = {argument.name: given.get(argument.name, argument.default) for argument in known}
-    return {a.name: int(cast(float, values[a.name])) if a.kind == "int" else values[a.name] for a in known}
+    complete: dict[str, Literalish] = {}
+    for argument in known:
+        value = given.get(argument.name, argument.default)
+        complete[argument.name] = int(cast(float, value)) if argument.kind == "int" else value
+    return complete
 
 
 def make_environment(environment: EnvironmentIR, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
