@@ -133,10 +133,13 @@ def read(path: str, shown: str | None = None) -> Source:
     return found.source
 
 
-def compile_formula(text: str, signals: Iterable[SignalIR] | None = None) -> Formula:
+def compile_formula(
+    text: str, signals: Iterable[SignalIR] | None = None, *, step: float | None = None
+) -> Formula:
     """The formula that a text denotes.
 
-    Unless ``signals`` are given, its names are Boolean signals, real ones where a number is asked for.
+    Unless ``signals`` are given, its names are Boolean signals, real ones where a number is asked for. ``step`` is the
+    duration of a step in seconds, where one is known: intervals may then be in time.
 
     Raises ``AgentcError`` with all that is wrong in the text.
     """
@@ -144,7 +147,7 @@ def compile_formula(text: str, signals: Iterable[SignalIR] | None = None) -> For
     expr, wrong = parse_formula(source)
     if expr is None or _failed(wrong):
         raise AgentcError(wrong)
-    scope = Scope()
+    scope = Scope(step=step)
     for signal in signals or ():
         unit = parse_unit(signal.unit) if signal.unit else DIMENSIONLESS
         of = Type(signal.kind, signal.members, signal.lo, signal.hi, unit, signal.size)

@@ -31,7 +31,7 @@ COMMANDS = {
     "bench": ("bench", "Run a benchmark."),
     "verify": ("verify", "Prove or refute what specs ask to verify."),
     "run": ("pending", "Run a deployed agent (its backend is not built yet)."),
-    "monitor": ("pending", "Monitor a recorded trace (its backend is not built yet)."),
+    "monitor": ("monitor", "Monitor a recorded trace: verdicts, robustness, witnesses."),
     "plan": ("plan", "Compare two versions of a spec by what they mean."),
     "guard": ("pending", "Guard an agent's tool calls (its backend is not built yet)."),
     "lsp": ("pending", "Serve an editor (its backend is not built yet)."),
