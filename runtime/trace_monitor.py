@@ -15,10 +15,11 @@ from typing import Any, Literal
 import numpy as np
 
 from agentc.compiler.agent import FormulaIR, SignalIR
-from agentc.compiler.backends.monitor import MonitorProgram, compile_monitor
+from agentc.compiler.automata.ltlf import translate_typed
+from agentc.compiler.backends.monitor import MonitorProgram, MonitorTable, split, tabulate
 from agentc.compiler.judgement import judge
 from agentc.compiler.logic.fragments import STEPWISE, fragment
-from agentc.compiler.logic.ir import Value, signals
+from agentc.compiler.logic.ir import Formula, Value, signals
 from agentc.compiler.logic.trace import Trace
 from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.signals.explain import Link, explain
@@ -28,6 +29,9 @@ from agentc.runtime.monitor import ScalarMonitor
 
 Valuations = Sequence[Mapping[str, Value]]
 Outcome = Literal["holds", "fails", "open", "unknown"]
+
+SECONDS = 5.0
+"""The budget of an automaton: what takes longer is judged on the whole trace."""
 
 EXIT: Mapping[Outcome, int] = {"holds": 0, "fails": 1, "open": 3, "unknown": 3}
 
@@ -175,10 +179,24 @@ def _watch(item: FormulaIR, declared: tuple[SignalIR, ...]) -> _Watched:
         notes.append(report("AS1015", None, formula=item.name, operator=beyond[0]))
     else:
         try:
-            program, found = compile_monitor(item.name, item.formula, declared)
-            notes.extend(found)
+            program = _program(item, declared)
         except AgentcError as error:
             notes.extend(error.diagnostics)
         compiled = compile_robustness(item.formula, declared)
     monitor = ScalarMonitor((program,)) if program is not None else None
     return _Watched(item, program, compiled, notes, monitor=monitor)
+
+
+def _program(item: FormulaIR, declared: tuple[SignalIR, ...]) -> MonitorProgram:
+    """The monitor of a formula, or of its parts where the whole is over budget. Raises ``AgentcError`` (AS0702)."""
+
+    def table(f: Formula) -> MonitorTable:
+        return tabulate(translate_typed(f, declared, max_seconds=SECONDS, span=item.span))
+
+    join, parts = split(item.formula)
+    try:
+        return MonitorProgram(item.name, (table(item.formula),))
+    except AgentcError:
+        if len(parts) == 1:
+            raise
+    return MonitorProgram(item.name, tuple(map(table, parts)), join, exact=False)
