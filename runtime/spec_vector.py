@@ -22,11 +22,13 @@ from agentc.compiler.logic.ir import Value
 from agentc.compiler.logic.verdict import Verdict
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
+from agentc.runtime.envs.declared import DeclaredEnv
 from agentc.runtime.envs.registry import environment_of
 from agentc.runtime.labelling import Labeller, encode
 from agentc.runtime.learn.seeding import training_seeds
 from agentc.runtime.learn.vector import Array, Observation, StepBatch
 from agentc.runtime.reward import RewardMonitor, RewardStep
+from agentc.runtime.spec_declared import DeclaredRows
 from agentc.runtime.spec_env import time_limit_of
 from agentc.runtime.spec_observation import AUTOMATON, OBSERVATION, TIME_LEFT, AutomatonCode, Layout, Mode
 from agentc.runtime.spec_signals import SignalFunction, SignalSource, needed_signals
@@ -61,16 +63,19 @@ class SpecVectorEnv:
     ) -> None:
         self.compiled = spec if isinstance(spec, CompiledAgent) else CompiledAgent.from_ir(spec)
         self.num_envs = num_envs
-        self._envs = [(make or self._declared)() for _ in range(num_envs)]
-        first = self._envs[0]
+        first = (make or self._declared)()
         machine = self.compiled.reward_machine
+        names = needed_signals(machine.atoms)
+        self._rows = self._declared_rows(first, names) if make is None and signals is None else None
+        copies = range(1, num_envs if self._rows is None else 1)
+        self._envs = [first, *((make or self._declared)() for _ in copies)]
         self.rewards = RewardMonitor(machine, num_envs, self.compiled.agent.declared)
         """The reward of all environments, with the monitors of the formulas in ``rewards.monitor``."""
-        names = needed_signals(machine.atoms)
         self._sources = [SignalSource(env, self.compiled, names, signals) for env in self._envs]
         labeller = Labeller(self.rewards.monitor.atoms, self.compiled.agent.declared)
         remembers = self._sources[0].repeats and not labeller.needs_previous
-        self._columns = _Letters(self._sources, labeller) if remembers else _Columns(self._sources)
+        self._columns: _Letters | _Columns | DeclaredRows
+        self._columns = self._rows or (_Letters(self._sources, labeller) if remembers else _Columns(self._sources))
         self.horizon = time_limit_of(first, self.compiled, horizon)
         self._code = AutomatonCode(machine)
         self._layout = Layout(first.observation_space, self._code, observation, machine.needs_time_left)
@@ -96,19 +101,30 @@ class SpecVectorEnv:
             raise AgentcError([report("AS0911", None, name=agent.name)])
         return environment_of(agent)
 
+    @property
+    def batched(self) -> bool:
+        """Whether the environments are one declared system that is stepped at once, not N copies in a loop."""
+        return self._rows is not None
+
+    def _declared_rows(self, first: gymnasium.Env[Any, Any], names: Sequence[str]) -> DeclaredRows | None:
+        """The rows of a declared system, where it has all of the signals itself."""
+        bare = first.unwrapped
+        if not isinstance(bare, DeclaredEnv) or not set(names) <= set(bare.signals):
+            return None
+        return DeclaredRows(bare, names, self.num_envs)
+
     # ------------------------------------------------------------ stepping
 
     def reset(self, seed: int | None) -> Observation:
         """Start new episodes; environment ``i`` gets the ``i``-th training seed of ``seed``."""
         seeds: Sequence[int | None] = [None] * self.num_envs if seed is None else training_seeds(seed, self.num_envs)
         buffer = self._next_buffer()
-        masks = []
-        for i, (env, source) in enumerate(zip(self._envs, self._sources, strict=True)):
-            row, info = env.reset(seed=seeds[i])
-            self._columns.put(i, source.reset(row))
-            buffer.put(i, row)
-            masks.append(info.get("action_mask"))
-        self.action_mask = None if masks[0] is None else np.array(masks, np.bool_)
+        if self._rows is not None:
+            self._rows.reset(seeds)
+            self.action_mask = self._rows.batch.mask()
+            buffer.put_all(self._rows.batch.observation())
+        else:
+            self.action_mask = self._reset_copies(seeds, buffer)
         self._possible(self.rewards.reset(self._columns.read()))
         self._returns[:] = 0.0
         self._lengths[:] = 0
@@ -119,22 +135,16 @@ class SpecVectorEnv:
         """Act in every environment; those that end are reset at once."""
         n = self.num_envs
         buffer = self._next_buffer()
+        columns = self._columns
         given = np.zeros(n, np.float64)
-        terminated, truncated = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
         masks = None if self.action_mask is None else self.action_mask.copy()
-        chosen: Any = actions if self._first_action is None else (actions + self._first_action).tolist()
-        put, columns, sources = buffer.put, self._columns, self._sources
-        for i, env in enumerate(self._envs):
-            row, paid, stop, cut, said = env.step(chosen[i])
-            put(i, row)
-            columns.put(i, sources[i].step(chosen[i], float(paid), row))
-            given[i] = paid
-            if stop:
-                terminated[i] = True
-            if cut:
-                truncated[i] = True
-            if masks is not None:
-                masks[i] = said["action_mask"]
+        if self._rows is not None:
+            terminated, truncated = self._rows.step(actions)
+            buffer.put_all(self._rows.batch.observation())
+            masks = self._rows.batch.mask()
+        else:
+            terminated, truncated = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+            self._step_copies(actions, buffer, given, terminated, truncated, masks)
         self._lengths += 1
         limit = None if self.horizon is None else self._lengths >= self.horizon
         done = self.rewards.step(columns.read(), terminated, limit, truncated)
@@ -148,12 +158,12 @@ class SpecVectorEnv:
         if ended.any():
             final = buffer.copy()
             info = self._statistics(done)
-            for i in np.flatnonzero(ended).tolist():
-                row, said = self._envs[i].reset()
-                put(i, row)
-                columns.put(i, sources[i].reset(row))
-                if masks is not None:
-                    masks[i] = said["action_mask"]
+            if self._rows is not None:
+                self._rows.restart(np.flatnonzero(ended).tolist())
+                buffer.put_all(self._rows.batch.observation())
+                masks = self._rows.batch.mask()
+            else:
+                self._restart_copies(np.flatnonzero(ended).tolist(), buffer, masks)
             self._returns[ended] = 0.0
             self._lengths[ended] = 0
             self._possible(self.rewards.reset(columns.read(), ended))
@@ -169,6 +179,48 @@ class SpecVectorEnv:
     def render(self) -> list[Any]:
         """What each environment renders."""
         return [env.render() for env in self._envs]
+
+    # ------------------------------------------------------------ copies, one after the other
+
+    def _reset_copies(self, seeds: Sequence[int | None], buffer: _Buffer) -> NDArray[np.bool_] | None:
+        """Reset every copy; the legal actions, if they say them."""
+        assert not isinstance(self._columns, DeclaredRows)
+        masks = []
+        for i, (env, source) in enumerate(zip(self._envs, self._sources, strict=True)):
+            row, info = env.reset(seed=seeds[i])
+            self._columns.put(i, source.reset(row))
+            buffer.put(i, row)
+            masks.append(info.get("action_mask"))
+        return None if masks[0] is None else np.array(masks, np.bool_)
+
+    def _step_copies(
+        self, actions: Array, buffer: _Buffer, given: Array, terminated: Array, truncated: Array, masks: Array | None
+    ) -> None:
+        """Step every copy, writing what came of it into the arrays."""
+        assert not isinstance(self._columns, DeclaredRows)
+        chosen: Any = actions if self._first_action is None else (actions + self._first_action).tolist()
+        put, columns, sources = buffer.put, self._columns, self._sources
+        for i, env in enumerate(self._envs):
+            row, paid, stop, cut, said = env.step(chosen[i])
+            put(i, row)
+            columns.put(i, sources[i].step(chosen[i], float(paid), row))
+            given[i] = paid
+            if stop:
+                terminated[i] = True
+            if cut:
+                truncated[i] = True
+            if masks is not None:
+                masks[i] = said["action_mask"]
+
+    def _restart_copies(self, rows: Sequence[int], buffer: _Buffer, masks: Array | None) -> None:
+        """Reset the copies that have ended."""
+        assert not isinstance(self._columns, DeclaredRows)
+        for i in rows:
+            row, said = self._envs[i].reset()
+            buffer.put(i, row)
+            self._columns.put(i, self._sources[i].reset(row))
+            if masks is not None:
+                masks[i] = said["action_mask"]
 
     # ------------------------------------------------------------ parts
 
@@ -316,6 +368,16 @@ class _Buffer:
             return
         for key, array in self._parts.items():
             array[i] = row[key]
+
+    def put_all(self, rows: Array) -> None:
+        """The environments' own observations, all of them, none of them parts by name."""
+        if self._flat is None:
+            self._parts[OBSERVATION][...] = rows
+        elif isinstance(self._layout.base, spaces.Box):
+            self._flat[:, : self._flat_size] = rows.reshape(len(rows), -1)
+        else:
+            for i, row in enumerate(rows):
+                self.put(i, row)
 
     def _put_one(self, i: int, row: Any) -> None:
         self._parts[OBSERVATION][i] = row

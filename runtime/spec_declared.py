@@ -1,0 +1,77 @@
+"""The rows of a :class:`~agentc.runtime.spec_vector.SpecVectorEnv` whose environment is a declared system.
+
+They are stepped at once, and their signals are columns of the state: nothing here is a loop over rows but the
+drawing of random numbers, for each row has a generator of its own, as it would have alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.utils import seeding
+from numpy.typing import NDArray
+
+from agentc.compiler.agent import VariableIR
+from agentc.runtime.envs.declared import DeclaredEnv
+from agentc.runtime.envs.declared_batch import DeclaredBatch, situation_in_words
+
+Array = NDArray[Any]
+
+
+class DeclaredRows:
+    """N environments of the system of ``env``, of which the monitors read the signals ``names``."""
+
+    def __init__(self, env: DeclaredEnv, names: Sequence[str], num_envs: int) -> None:
+        self.batch = DeclaredBatch(env.system, env.batch.horizon, num_envs)
+        self._generators: list[np.random.Generator] = []
+        self._names = names
+        self._states = {v.name: (i, v) for i, v in enumerate(env.system.states)}
+        self._inputs = {f"action.{v.name}": (i, v) for i, v in enumerate(env.system.inputs)}
+
+    def reset(self, seeds: Sequence[int | None]) -> None:
+        """Start new episodes everywhere; a row without a seed goes on with its generator."""
+        for i, seed in enumerate(seeds):
+            if seed is not None or i >= len(self._generators):
+                self._generators[i : i + 1] = [seeding.np_random(seed)[0]]
+        self.restart(range(len(seeds)))
+
+    def restart(self, rows: Iterable[int]) -> None:
+        """Start new episodes in some rows."""
+        for row in rows:
+            self.batch.reset(row, self._generators[row])
+
+    def step(self, actions: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Act everywhere; ``(terminated, truncated)``."""
+        return self.batch.step(actions)
+
+    def read(self) -> dict[str, Array]:
+        """The signals by name, as :mod:`agentc.runtime.labelling` wants them; they stay as they are."""
+        found: dict[str, Array] = {}
+        for name in self._names:
+            if name in self._states:
+                i, variable = self._states[name]
+                found[name] = _column(self.batch.state[:, i], variable)
+            elif name in self._inputs:
+                i, variable = self._inputs[name]
+                found[name] = _column(self.batch.action[:, i], variable)
+            elif name == "mode":
+                found[name] = self.batch.mode.copy()
+            else:
+                found[name] = np.nan_to_num(self.batch.action[:, 0], nan=-1).astype(np.int64)
+        return found
+
+    def shown(self, row: int) -> str:
+        """The values of a row in words."""
+        return situation_in_words(self.batch, row)
+
+
+def _column(values: Array, variable: VariableIR) -> Array:
+    """The values of a variable; what has none is -1 of an enum, false of a Boolean."""
+    if variable.kind == "enum":
+        return np.nan_to_num(values, nan=-1).astype(np.int64)
+    if variable.kind == "bool":
+        found: Array = np.nan_to_num(values) != 0
+        return found
+    return values.copy()
