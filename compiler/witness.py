@@ -68,7 +68,7 @@ def witness(dfa: DFA, word: Sequence[Letter], read: Iterable[Formula], confirm: 
             elif found and name in found[-1]:
                 step[name] = found[-1][name]
             else:
-                step[name] = _any_value(signal)
+                step[name] = any_value(signal)
             if step[name] is None:
                 return Witness(dfa.atoms, tuple(word), None)
         found.append(step)
@@ -79,7 +79,7 @@ def witness(dfa: DFA, word: Sequence[Letter], read: Iterable[Formula], confirm: 
     return Witness(dfa.atoms, tuple(word), tuple(found) if right else None)
 
 
-def _any_value(signal: SignalIR | None) -> Value:
+def any_value(signal: SignalIR | None) -> Value:
     """Some value of a signal that no atom of the automaton constrains; None if none can be written."""
     if signal is None or signal.kind == "bool":
         return False

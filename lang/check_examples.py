@@ -5,9 +5,13 @@ from __future__ import annotations
 from agentc.lang import ast
 from agentc.lang.check_context import Context, first_line, head
 from agentc.lang.checked import CheckedExample, CheckedLiteral
+from agentc.lang.diagnostics import AgentcError, Severity
+from agentc.lang.elaborate import Elaborator
+from agentc.lang.imports import Library
 from agentc.lang.names import kind_in_words
+from agentc.lang.parser import parse_formula
 from agentc.lang.scope import Scope
-from agentc.lang.source import Span
+from agentc.lang.source import Source, Span
 
 _JUDGED = ("task", "safe", "behavior")
 
@@ -37,6 +41,20 @@ def check_example(context: Context, item: ast.Example, scope: Scope) -> CheckedE
         return None
     spans = tuple(first_line(s.span) for s in item.steps)
     return CheckedExample(item.title, item.formula, item.satisfies, tuple(steps), spans, item.title_span)
+
+
+def read_step(text: str, scope: Scope) -> tuple[CheckedLiteral, ...]:
+    """The literals of one step that is given as a text (a move of a game). Raises ``AgentcError``."""
+    elaborator = Elaborator()
+    context = Context(elaborator, Library())
+    expr, wrong = parse_formula(Source("<move>", text))
+    if expr is None or any(d.severity is Severity.ERROR for d in wrong):
+        raise AgentcError(wrong)
+    literals = _literals(context, expr, scope)
+    _check_once(context, literals)
+    if context.failed:
+        raise AgentcError(context.diagnostics)
+    return tuple(literals)
 
 
 def _literals(context: Context, expr: ast.Expr, scope: Scope) -> list[CheckedLiteral]:

@@ -60,6 +60,7 @@ BUILT_IN = {
     "monitor": "agentc.compiler.backends.monitor:MonitorBackend",
     "decoder": "agentc.compiler.backends.decoder:DecoderBackend",
     "reward": "agentc.compiler.backends.reward_machine:RewardBackend",
+    "game": "agentc.compiler.backends.game:GameBackend",
     "subgoals": "agentc.compiler.backends.subgoals:SubgoalsBackend",
 }
 """The backends that come with the compiler: name to ``module:class``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentc.lang.catalog_entry import ERROR as _E
+from agentc.lang.catalog_entry import NOTE as _N
 from agentc.lang.catalog_entry import WARNING as _W
 from agentc.lang.catalog_entry import Entry
 
@@ -26,4 +27,15 @@ ROWS: tuple[Entry, ...] = (
           "`agentc plan` and smaller formulas decide more"),
     Entry("AS1628", "confidence-of-equality", _E, "`{source}` is decided once for all traces and has no confidence",
           "remove `with confidence ...`"),
+    # ---------------------------------------------------------------- AS1630 realizability
+    Entry("AS1630", "unrealizable", _E, "whatever the agent does, the environment can prevent {names}",
+          "it controls {controls}; `agentc play` shows how it loses: assume more of its environment, or weaken them"),
+    Entry("AS1631", "realizable", _N,
+          "`{name}` is realizable against every environment that types and assumptions allow",
+          "`agentc play` plays its strategy"),
+    Entry("AS1632", "realizability-undecided", _W, "whether `{name}` is realizable is not decided: {reason}",
+          "smaller formulas over fewer values decide more"),
+    Entry("AS1633", "nothing-controlled", _N, "no formula of `{name}` reads what the agent controls",
+          "the environment decides alone; how the signals depend on the actions is not known here"),
+    Entry("AS1634", "impossible-move", _E, "these values cannot occur here: {reason}", "{mend}"),
 )

@@ -25,6 +25,7 @@ COMMANDS = {
     "train": ("train", "Train the agents of specs."),
     "eval": ("eval", "Decide whether the trained agents meet what their specs expect."),
     "automaton": ("automaton", "Translate a formula to its minimal automaton."),
+    "play": ("play", "Play the game of a spec against its strategy."),
     "envs": ("envs", "List the environments and their signals."),
     "new": ("new", "Start a spec."),
     "report": ("report", "Write the HTML report of a trained agent."),

@@ -38,6 +38,16 @@ def checked(
     return replace(result, diagnostics=(*unread, *result.diagnostics)) if unread else result
 
 
+def _realizable(result: CheckResult, form: str, ends: str) -> int:
+    """Say what was found, and whether the agents are realizable."""
+    from agentc.compiler.realizability import findings, realizability
+    from agentc.runtime.cli.application import worst
+
+    found = [realizability(agent, "agent" if ends == "agent" else "settles") for agent in result.agents]
+    show([*result.diagnostics, *(d for f in found for d in findings(f))], form)
+    return worst({True: 0, False: 1, None: 3}[f.answer] for f in found)
+
+
 def project_root(first: str) -> str:
     """The folder that imports may reach: the nearest one above the first file with a mark of a project, else its own.
 
@@ -53,9 +63,21 @@ def project_root(first: str) -> str:
 @click.command(name="check")
 @spec_arguments
 @format_option
-def command(files: tuple[str, ...], params: tuple[str, ...], allow_extern: tuple[str, ...], form: str) -> int:
-    """Check specs: syntax, names, types, units, settings, examples."""
+@click.option("--realizable", is_flag=True, help="Solve the game of what the agent controls against all the rest.")
+@click.option("--ends", type=click.Choice(("settles", "agent")), default="settles", show_default=True,
+              help="For --realizable: who ends the trace.")  # fmt: skip
+def command(
+    files: tuple[str, ...], params: tuple[str, ...], allow_extern: tuple[str, ...], form: str, realizable: bool,
+    ends: str,
+) -> int:  # fmt: skip
+    """Check specs: syntax, names, types, units, settings, examples.
+
+    With `--realizable` also whether the agent can do what is asked whatever its environment does; exit code 3 if that
+    is not decided.
+    """
     result = checked(files, parameters(params), allow_extern)
+    if realizable and result.ok:
+        return _realizable(result, form, ends)
     show(result.diagnostics, form)
     if form == "text" and result.ok:
         count = len(result.agents)

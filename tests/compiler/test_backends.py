@@ -67,7 +67,7 @@ def test_emissions():
     for name, each in backends().items():
         first, second = each.emit(AGENT), each.emit(AGENT)
         assert first == second
-        if name in ("decoder", "subgoals"):  # the agent writes nothing, and nothing says how long the traces are
+        if name in ("decoder", "game", "subgoals"):  # the agent writes and controls nothing, traces may be long
             assert first == Emission()
             continue
         assert {d.code for d in first.diagnostics} == {"AS0709"}, name
