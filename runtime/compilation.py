@@ -8,9 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from agentc.compiler.agent import AgentIR
+from agentc.compiler.arithmetic import ROUNDING, Arithmetic, arithmetic_sanity
 from agentc.compiler.backends.base import backends
 from agentc.compiler.bundle import Bundle, read_bundle, write_bundle
 from agentc.compiler.imported import automata_files
+from agentc.compiler.logic.alphabet import deciding
 from agentc.compiler.pipeline import CheckResult, check, read
 from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity
 from agentc.lang.source import Source
@@ -44,7 +46,9 @@ def compile_checked(result: CheckResult, out: Path = BUILD) -> Compilation:
             names = {agent.name for agent in spec.agents}
             for agent in result.agents:
                 if agent.name in names:
-                    artifacts, more = derive(agent)
+                    found.extend(arithmetic_sanity(agent, found))
+                    with deciding(Arithmetic(ROUNDING)):
+                        artifacts, more = derive(agent)
                     found.extend(more)
                     artifacts["index.html"] = render_page(spec_page(agent, source, artifacts)).encode()
                     derived.append((agent, [source, *automata_files(spec)], artifacts))

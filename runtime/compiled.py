@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from agentc.compiler.agent import AgentIR
+from agentc.compiler.arithmetic import ROUNDING, Arithmetic
 from agentc.compiler.automata.dfa import DFA
 from agentc.compiler.automata.ltlf import translate_typed
 from agentc.compiler.backends.monitor import MonitorProgram
 from agentc.compiler.backends.reward_machine import Payment, RewardMachine, compile_reward
+from agentc.compiler.logic.alphabet import deciding
 from agentc.lang.diagnostics import Diagnostic
 
 
@@ -35,7 +37,8 @@ class CompiledAgent:
 
         Raises :class:`~agentc.lang.diagnostics.AgentcError` (AS0702) if an automaton is over budget.
         """
-        machine, notes = compile_reward(agent)
+        with deciding(Arithmetic(ROUNDING)):
+            machine, notes = compile_reward(agent)
         return CompiledAgent(agent, _ending(machine, agent), notes, frozenset(allow_extern))
 
     @property
@@ -52,7 +55,8 @@ class CompiledAgent:
     def automaton(self, name: str) -> DFA:
         """The minimal automaton of the formula of that name. Raises ``KeyError``."""
         item = self.agent.formula(name)
-        return translate_typed(item.formula, self.agent.declared, span=item.span)
+        with deciding(Arithmetic(ROUNDING)):
+            return translate_typed(item.formula, self.agent.declared, span=item.span)
 
 
 def _ending(machine: RewardMachine, agent: AgentIR) -> RewardMachine:

@@ -16,7 +16,7 @@ from agentc.compiler.automata.dfa import DFA, build
 from agentc.compiler.automata.embedded import has_automaton, translate_embedded
 from agentc.compiler.automata.mtbdd import NO, OUTSIDE, YES, Mtbdd
 from agentc.compiler.automata.progression import Progression, primitive
-from agentc.compiler.logic.alphabet import Alphabet, alphabet, domains, free_alphabet
+from agentc.compiler.logic.alphabet import Alphabet, Decider, alphabet, domains, free_alphabet, present_decider
 from agentc.compiler.logic.ir import Formula, atoms
 from agentc.compiler.logic.rewrite import formula_nodes, localize, simplify
 from agentc.lang.diagnostics import AgentcError, report
@@ -60,7 +60,7 @@ def translate_typed(
     Atoms that mix the present step and the one before are expanded over small domains. The last results are kept.
     """
     declared = tuple(signals)
-    key = (formula, declared, max_states)
+    key = (formula, declared, max_states, present_decider())
     made = _recent.pop(key, None)
     if made is None:
         if has_automaton(formula):
@@ -92,7 +92,7 @@ def _joined(
 KEPT = 64
 """How many results of :func:`translate_typed` are kept: several backends ask for the same ones."""
 
-_recent: dict[tuple[Formula, tuple[SignalIR, ...], int], DFA] = {}
+_recent: dict[tuple[Formula, tuple[SignalIR, ...], int, Decider | None], DFA] = {}
 
 
 def _within(

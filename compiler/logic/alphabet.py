@@ -8,14 +8,17 @@ Atoms that share a signal form a group; the groups are independent of each other
 - if it reads one text that is compared with constants: those texts, and one that is none of them.
 
 Any other group is *free*: every combination counts as possible. That is more than can occur, so a verdict that
-is final over these letters is final, and one that is not may be called final late. Plain Python.
+is final over these letters is final, and one that is not may be called final late. Plain Python; where a solver may be
+used, :func:`deciding` brings one in for the groups that would be free.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from agentc.compiler.agent import SignalIR
@@ -89,6 +92,27 @@ class Alphabet:
 def is_action(name: str) -> bool:
     """Whether a signal has no value at the reset because it is what the last action set."""
     return name.split(".")[0] == "action"
+
+
+Decider = Callable[[tuple[Formula, ...], Mapping[str, SignalIR]], "Group | None"]
+"""Decides a group of atoms that share signals, given the declarations; None if it cannot."""
+
+_decider: ContextVar[Decider | None] = ContextVar("decider", default=None)
+
+
+@contextmanager
+def deciding(decider: Decider | None) -> Iterator[None]:
+    """Let a decider decide the groups that would be free, in all alphabets that are made meanwhile."""
+    token = _decider.set(decider)
+    try:
+        yield
+    finally:
+        _decider.reset(token)
+
+
+def present_decider() -> Decider | None:
+    """The decider in use: what was made with one is not what is made with another."""
+    return _decider.get()
 
 
 def alphabet(atoms: Sequence[Formula], signals: Iterable[SignalIR] = ()) -> Alphabet:
@@ -166,6 +190,15 @@ def _connected(atoms: Sequence[Formula]) -> list[list[Formula]]:
 
 
 def _group(atoms: list[Formula], declared: Mapping[str, SignalIR]) -> Group:
+    made = _by_values(atoms, declared)
+    decider = _decider.get()
+    if made.free and decider is not None and not any(is_aggregate(a) for a in atoms):
+        return decider(made.atoms, declared) or made
+    return made
+
+
+def _by_values(atoms: list[Formula], declared: Mapping[str, SignalIR]) -> Group:
+    """The group as far as trying values decides it."""
     names = tuple(dict.fromkeys(n for a in atoms for n in _variables(a)))
     free = Group(tuple(atoms), names)
     if any(is_aggregate(a) or reads_previous(a) for a in atoms):

@@ -38,4 +38,7 @@ ROWS: tuple[Entry, ...] = (
     Entry("AS1633", "nothing-controlled", _N, "no formula of `{name}` reads what the agent controls",
           "the environment decides alone; how the signals depend on the actions is not known here"),
     Entry("AS1634", "impossible-move", _E, "these values cannot occur here: {reason}", "{mend}"),
+    # ---------------------------------------------------------------- AS1640 arithmetic of propositions
+    Entry("AS1640", "arithmetic-undecided", _N, "whether {atoms} can hold together is not decided: {reason}",
+          "every combination counts as possible; verdicts may become final late"),
 )
