@@ -1,11 +1,13 @@
-"""Automata as files: HOA for programs, DOT and SVG for people."""
+"""Automata as files: HOA and PRISM for programs, DOT and SVG for people."""
 
 from __future__ import annotations
 
-from agentc.compiler.agent import AgentIR
+from agentc.compiler.agent import AgentIR, FormulaIR
+from agentc.compiler.automata.dfa import DFA
 from agentc.compiler.automata.dot import write_dot
 from agentc.compiler.automata.hoa import write_hoa
 from agentc.compiler.automata.ltlf import normal, translate_typed
+from agentc.compiler.automata.prism import write_prism, write_prism_machine
 from agentc.compiler.automata.svg import write_svg
 from agentc.compiler.backends.base import Artifact, Emission, refused
 from agentc.compiler.logic.fragments import STEPWISE, Fragment, fragment
@@ -19,7 +21,7 @@ TEXT_STATES = 300
 
 
 class AutomatonBackend:
-    """``automata/NAME.hoa``, ``.dot`` and ``.svg`` for each formula of an agent."""
+    """``automata/NAME.hoa``, ``.prism``, ``.dot`` and ``.svg`` for each formula of an agent; ``.prism`` of machines."""
 
     name = "automaton"
     does: Fragment = STEPWISE
@@ -52,9 +54,21 @@ class AutomatonBackend:
             artifacts += (
                 Artifact(f"automata/{item.name}.hoa", write_hoa(dfa, title)),
                 Artifact(f"automata/{item.name}.dot", write_dot(dfa, title)),
+                Artifact(f"automata/{item.name}.prism", _prism(dfa, title, agent, item)),
             )
             drawing = write_svg(dfa, title, named)
             if drawing is not None:
                 artifacts.append(Artifact(f"automata/{item.name}.svg", drawing))
+        artifacts += [
+            Artifact(f"automata/{machine.name}.prism", write_prism_machine(machine, f"{agent.name}.{machine.name}"))
+            for machine in agent.machines
+        ]
         assert all(n.severity is Severity.NOTE for n in notes)
         return Emission(tuple(artifacts), tuple(notes))
+
+
+def _prism(dfa: DFA, title: str, agent: AgentIR, item: FormulaIR) -> str:
+    """The model of a formula, with what the reward pays for it."""
+    terms = agent.reward.terms if agent.reward is not None else ()
+    amount = next((t.amount for t in terms if t.kind == "formula" and t.name == item.name), None)
+    return write_prism(dfa, title, amount, on_violation=item.role == "safe")

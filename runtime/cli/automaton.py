@@ -13,7 +13,7 @@ from agentc.lang.diagnostics import AgentcError, report
 if TYPE_CHECKING:
     from agentc.compiler.automata.dfa import DFA
 
-FORMATS = ("hoa", "dot", "svg", "json")
+FORMATS = ("hoa", "dot", "svg", "prism", "json")
 
 
 @click.command(name="automaton")
@@ -89,6 +89,10 @@ def _text(formula: str, dfa: DFA, form: str) -> str:
         from agentc.compiler.automata.dot import write_dot
 
         return write_dot(dfa, formula)
+    if form == "prism":
+        from agentc.compiler.automata.prism import write_prism
+
+        return write_prism(dfa, formula)
     if form == "svg":
         from agentc.compiler.automata.svg import MAX_STATES, write_svg
 

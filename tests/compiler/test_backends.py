@@ -74,7 +74,8 @@ def test_emissions():
         assert {d.values["name"] for d in first.diagnostics} == {"few", "id"}
         assert all(a.text.endswith("\n") and not a.path.startswith("/") for a in first.artifacts)
     paths = [a.path for b in backends().values() for a in b.emit(AGENT).artifacts]
-    assert paths == ["automata/seq.hoa", "automata/seq.dot", "automata/seq.svg", "monitors.json", "reward.json"]
+    assert paths == ["automata/seq.hoa", "automata/seq.dot", "automata/seq.prism",
+                     "automata/seq.svg", "monitors.json", "reward.json"]  # fmt: skip
     (artifact,) = backend("reward").emit(AGENT).artifacts
     machine = RewardMachine.from_data(json.loads(artifact.text))
     assert machine.missing == ("few", "id") and [p.name for p in machine.programs] == ["seq"]
