@@ -8,11 +8,6 @@ from __future__ import annotations
 
 ALGORITHMS: dict[str, str] = {
     "reinforce": "policy gradient with a baseline",
-    "sac": "soft actor-critic",
-    "td3": "twin delayed deep deterministic policy gradient",
-    "rlpd": "off-policy learning with prior data",
-    "bc": "behaviour cloning",
-    "iql": "implicit Q-learning from recorded data",
     "cql": "conservative Q-learning from recorded data",
     "dt": "decision transformer",
     "crm": "counterfactual experiences for reward machines",

@@ -163,7 +163,14 @@ PPO = TrainerSchema(
 
 _REPLAY = (
     Setting("replay_size", "int", 100_000, "Transitions that are kept.", 1, 100_000_000),
-    Setting("replay", "choice", "uniform", "What is drawn from the replay.", choices=("uniform",)),
+    Setting(
+        "replay",
+        "choice",
+        "uniform",
+        "What is drawn: all alike, or a share from episodes that went badly or well.",
+        choices=("uniform", "failure", "success"),
+    ),
+    Setting("outcome_share", "float", 0.25, "That share of a batch.", 0, 1),
     Setting("batch", "int", 256, "Transitions of a gradient step.", 1, 1_000_000),
     Setting("warmup", "int", 1000, "Steps, with random actions, before the first gradient step.", 0),
     Setting("train_every", "int", 1, "Steps of each environment between two rounds of gradient steps.", 1, 1_000_000),
@@ -196,7 +203,128 @@ DQN = TrainerSchema(
     _DISCOUNT,
 )
 
-TRAINERS: dict[str, TrainerSchema] = {schema.algorithm: schema for schema in (PPO, DQN)}
+_SOFT = (
+    Setting("critics", "int", 2, "Critics; the least of two of them is believed.", 1, 100),
+    Setting("layer_norm", "bool", False, "Normalise the hidden layers of the critics."),
+    Setting("entropy_weight", "float", 0.0, "Fixed weight of the entropy; 0 to learn it.", 0),
+    Setting("initial_temperature", "float", 1.0, "Weight of the entropy at first, if it is learned.", 0, low_open=True),
+    Setting(
+        "target_entropy", "float", 0.6, "Of discrete actions: the entropy aimed at, as a share of the greatest.", 0, 1
+    ),
+)
+_FILE = Setting("data", "text", "", "The file of recorded experience.")
+
+SAC = TrainerSchema(
+    "sac",
+    "Soft actor-critic: entropy-regularised learning from replay, continuous or discrete.",
+    _settings(_RUN, _REPLAY, _SOFT, _ADAM, _REWARD, _NETWORK, _PRIVILEGED, **_OFF_POLICY),
+    _DISCOUNT,
+)
+
+RLPD = TrainerSchema(
+    "rlpd",
+    "Soft actor-critic with recorded data in half of each batch, many critics and many updates.",
+    _settings(
+        _RUN,
+        (_FILE, Setting("prior_share", "float", 0.5, "Share of each batch that comes from `data`.", 0, 1)),
+        _REPLAY,
+        _SOFT,
+        _ADAM,
+        _REWARD,
+        _NETWORK,
+        _PRIVILEGED,
+        **{**_OFF_POLICY, "critics": 10, "layer_norm": True, "updates": 10},
+    ),
+    _DISCOUNT,
+)
+
+_DELAYED = (
+    Setting("policy_delay", "int", 2, "Gradient steps of the critics between two of the policy.", 1, 1000),
+    Setting("target_noise", "float", 0.2, "Deviation of the noise on the target's action.", 0),
+    Setting("target_clip", "float", 0.5, "Bound of that noise.", 0),
+)
+
+TD3 = TrainerSchema(
+    "td3",
+    "Twin delayed deep deterministic policy gradient: continuous actions from replay.",
+    _settings(
+        _RUN,
+        _REPLAY,
+        _DELAYED,
+        (
+            Setting("exploration_noise", "float", 0.1, "Deviation of the noise on actions, of half their range.", 0),
+            Setting("bc_alpha", "float", 0.0, "Weight of the value beside cloning; 0 for no cloning.", 0),
+        ),
+        _ADAM,
+        _REWARD,
+        _NETWORK,
+        _PRIVILEGED,
+        **_OFF_POLICY,
+    ),
+    _DISCOUNT,
+)
+
+_OFFLINE = (
+    Setting("steps", "int", 100_000, "Gradient steps to train for.", 1),
+    Setting("rollout", "int", 500, "Gradient steps between two lines of the log.", 1, 1_000_000),
+    _FILE,
+    Setting("batch", "int", 256, "Transitions of a gradient step.", 1, 1_000_000),
+    Setting(
+        "weighting",
+        "choice",
+        "uniform",
+        "Which episodes are drawn more often: none, or those of high return or advantage.",
+        choices=("uniform", "return", "advantage"),
+    ),
+    Setting("weight_alpha", "float", 0.1, "How even the weights are: they are `softmax(x / alpha)`.", 0, low_open=True),
+)
+_OFFLINE_RUN = (*(s for s in _RUN if s.name != "envs"), *_OFFLINE)
+_OFFLINE_DEFAULTS = {k: v for k, v in _OFF_POLICY.items() if k != "envs"}
+
+BC = TrainerSchema(
+    "bc",
+    "Behaviour cloning of recorded experience.",
+    _settings(_OFFLINE_RUN, _ADAM, _NETWORK, **_OFFLINE_DEFAULTS),
+    _DISCOUNT,
+)
+
+IQL = TrainerSchema(
+    "iql",
+    "Implicit Q-learning from recorded experience.",
+    _settings(
+        _OFFLINE_RUN,
+        (
+            Setting("expectile", "float", 0.7, "Which expectile of the critics the value is.", 0, 1, low_open=True),
+            Setting("beta", "float", 3.0, "How much better actions are preferred when they are cloned.", 0),
+            Setting("tau", "float", 0.005, "Share of the way that a target network goes at a time.", 0, 1),
+        ),
+        _ADAM,
+        _NETWORK,
+        **_OFFLINE_DEFAULTS,
+    ),
+    _DISCOUNT,
+)
+
+TD3_BC = TrainerSchema(
+    "td3_bc",
+    "TD3 with behaviour cloning, from recorded experience.",
+    _settings(
+        _OFFLINE_RUN,
+        _DELAYED,
+        (
+            Setting("bc_alpha", "float", 2.5, "Weight of the value beside cloning.", 0, low_open=True),
+            Setting("tau", "float", 0.005, "Share of the way that a target network goes at a time.", 0, 1),
+        ),
+        _ADAM,
+        _NETWORK,
+        **_OFFLINE_DEFAULTS,
+    ),
+    _DISCOUNT,
+)
+
+TRAINERS: dict[str, TrainerSchema] = {
+    schema.algorithm: schema for schema in (PPO, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC)
+}
 """Every algorithm that a ``train`` block may name."""
 
 

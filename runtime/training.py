@@ -10,7 +10,7 @@ from agentc.compiler.agent import AgentIR, Literalish
 from agentc.compiler.training_config import Scalar
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
-from agentc.runtime.learn.configuration import TrainingConfig
+from agentc.runtime.learn.configuration import CollectingConfig, TrainingConfig
 from agentc.runtime.learn.registry import LEARNERS, configuration_class
 from agentc.runtime.learn.train import Callback, TrainResult, train
 from agentc.runtime.runs import Run, begin_run
@@ -47,7 +47,8 @@ def train_agent(
     callbacks: Sequence[Callback] = (),
 ) -> TrainResult:
     """Train with ``config`` in the folder of ``run``; see :func:`agentc.runtime.learn.train.train`."""
-    env = SpecVectorEnv(compiled, config.envs)  # before anything is written: it may not be installed
+    envs = config.envs if isinstance(config, CollectingConfig) else 1
+    env = SpecVectorEnv(compiled, envs)  # before anything is written: it may not be installed
     try:
         begin_run(run, compiled.agent)
         return train(env, config, run.folder, resume=resume, callbacks=callbacks)

@@ -10,4 +10,7 @@ ROWS: tuple[Entry, ...] = (
         "it is `{path}`",
     ),
     Entry("AS1531", "privileged-part", ERROR, "`{name}` cannot be for the value function alone", "there is {known}"),
+    Entry("AS1532", "data-missing", ERROR, "there is no recorded data in `{path}`", "`data` names a file of it"),
+    Entry("AS1533", "data-damaged", ERROR, "the recorded data `{path}` cannot be read: {reason}"),
+    Entry("AS1534", "data-mismatch", ERROR, "of {what}, `{path}` holds {held}, and the learner needs {needed}"),
 )  # fmt: skip

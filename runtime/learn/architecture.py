@@ -115,7 +115,8 @@ def architecture_for(
 ) -> Architecture:
     """The network for these spaces.
 
-    ``head`` is ``policy`` (categorical, multi or gaussian), ``squashed``, ``deterministic`` or ``values``.
+    ``head`` is ``policy`` (categorical, multi or gaussian), ``soft`` (categorical or squashed), ``deterministic`` or
+    ``values``.
     ``sequences`` reads matrices as the last steps (:mod:`agentc.runtime.learn.context`). Raises
     :class:`AgentcError`: AS0940 for spaces no learner can use, or not with this head; AS1531 for a privileged part
     that is not there or leaves the policy none.
@@ -167,8 +168,8 @@ def _part(key: str, space: Space[Any], sequences: bool = False) -> Part:
 def _head(space: Space[Any], head: str = "policy") -> ActionHead:
     mend = "a learner acts in Discrete, MultiDiscrete and in Box of floats"
     if isinstance(space, spaces.Discrete):
-        if head in ("policy", "values"):
-            return ActionHead("categorical" if head == "policy" else "values", int(space.n))
+        if head != "deterministic":
+            return ActionHead("values" if head == "values" else "categorical", int(space.n))
         mend = "this algorithm acts in Box of floats"
     elif isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1 and not np.any(space.start):
         choices = tuple(int(n) for n in space.nvec)
@@ -185,7 +186,7 @@ def _head(space: Space[Any], head: str = "policy") -> ActionHead:
         elif not np.isfinite([*low, *high]).all():
             mend = "this algorithm needs bounds on every action"
         else:
-            return ActionHead(cast(Any, head), size, shape, low, high)
+            return ActionHead("squashed" if head == "soft" else "deterministic", size, shape, low, high)
     raise AgentcError([report("AS0940", None, role="action", space=str(space), mend=mend)])
 
 

@@ -22,7 +22,6 @@ class TrainingConfig:
     algorithm: ClassVar[str] = ""
 
     steps: int = 100_000
-    envs: int = 8
     seed: int = 0
     rollout: int = 128
     learning_rate: float = 1e-3
@@ -33,8 +32,6 @@ class TrainingConfig:
     activation: str = "tanh"
     encoder: str = "auto"
     normalize_observations: bool = False
-    normalize_rewards: bool = False
-    novelty: float = 0.0
     minutes: float = 0.0
     checkpoint: float = 30.0
     discount: float = 0.99
@@ -52,3 +49,12 @@ class TrainingConfig:
     def rate(self, steps: int) -> float:
         """The step size after ``steps`` steps."""
         return self.learning_rate * (1.0 - steps / self.steps if self.anneal else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectingConfig(TrainingConfig):
+    """What learners that act in environments are told besides."""
+
+    envs: int = 8
+    normalize_rewards: bool = False
+    novelty: float = 0.0

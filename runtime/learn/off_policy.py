@@ -6,19 +6,25 @@ Every cycle takes ``train_every`` steps in each environment, stores them, and af
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.constraints import Constraint
+from agentc.runtime.learn.demonstrations.recorded import Recorded
 from agentc.runtime.learn.learner import Moment
 from agentc.runtime.learn.networks.encoders import check_codes
 from agentc.runtime.learn.objectives.base import BatchObjective, named, part
-from agentc.runtime.learn.off_policy_config import OffPolicyConfig
+from agentc.runtime.learn.objectives.dqn import DQN
+from agentc.runtime.learn.objectives.sac import SAC
+from agentc.runtime.learn.objectives.td3 import TD3
+from agentc.runtime.learn.off_policy_config import DQNConfig, OffPolicyConfig, RLPDConfig, SACConfig, TD3Config
 from agentc.runtime.learn.replay.nstep import NStep
+from agentc.runtime.learn.replay.outcome import OutcomeReplay
+from agentc.runtime.learn.replay.prior import PriorReplay
 from agentc.runtime.learn.replay.uniform import UniformReplay, with_masks
 from agentc.runtime.learn.slots import Replay, State, Stateful
 from agentc.runtime.learn.trajectory import Trajectory
@@ -82,9 +88,37 @@ class OffPolicyLearner:
             self.replay.restore(part(state, "replay"))
 
 
-def dqn(architecture: Architecture, config: Any, generator: torch.Generator) -> OffPolicyLearner:
-    """The learner of ``train dqn``."""
-    from agentc.runtime.learn.objectives.dqn import DQN
+def replay_of(config: OffPolicyConfig) -> Replay:
+    """The replay that the configuration names."""
+    return REPLAYS[config.replay](config)
 
-    objective = DQN(architecture, config, generator)
-    return OffPolicyLearner(architecture, config, objective, UniformReplay(config.replay_size))
+
+REPLAYS: dict[str, Callable[[OffPolicyConfig], Replay]] = {
+    "uniform": lambda c: UniformReplay(c.replay_size),
+    "failure": lambda c: OutcomeReplay(c.replay_size, c.envs, c.outcome_share, failures=True),
+    "success": lambda c: OutcomeReplay(c.replay_size, c.envs, c.outcome_share, failures=False),
+}
+"""M10 by name. Recorded data beside what is collected is a setting of ``rlpd``."""
+
+
+def dqn(architecture: Architecture, config: DQNConfig, generator: torch.Generator) -> OffPolicyLearner:
+    """The learner of ``train dqn``."""
+    return OffPolicyLearner(architecture, config, DQN(architecture, config, generator), replay_of(config))
+
+
+def sac(architecture: Architecture, config: SACConfig, generator: torch.Generator) -> OffPolicyLearner:
+    """The learner of ``train sac``."""
+    return OffPolicyLearner(architecture, config, SAC(architecture, config, generator), replay_of(config))
+
+
+def rlpd(architecture: Architecture, config: RLPDConfig, generator: torch.Generator) -> OffPolicyLearner:
+    """The learner of ``train rlpd``. Raises :class:`AgentcError` (AS1532 to AS1534) for data that cannot be used."""
+    prior = Recorded.load(Path(config.data), architecture, config.discount)
+    replay = PriorReplay(replay_of(config), prior, config.prior_share)
+    return OffPolicyLearner(architecture, config, SAC(architecture, config, generator), replay)
+
+
+def td3(architecture: Architecture, config: TD3Config, generator: torch.Generator) -> OffPolicyLearner:
+    """The learner of ``train td3``."""
+    objective = TD3(architecture, config, generator, config.warmup, config.exploration_noise)
+    return OffPolicyLearner(architecture, config, objective, replay_of(config))

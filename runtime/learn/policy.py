@@ -49,7 +49,8 @@ class Policy:
     def check_spaces(self, observation_space: Space[Any], action_space: Space[Any]) -> None:
         """Raise :class:`AgentcError` (AS0844) if the policy reads or does something else than these spaces hold."""
         mine = self.architecture
-        head = mine.action.kind if mine.action.kind in ("squashed", "deterministic", "values") else "policy"
+        heads = {"squashed": "soft", "deterministic": "deterministic", "values": "values"}
+        head = heads.get(mine.action.kind, "policy")
         theirs = architecture_for(observation_space, action_space, head=head)
         before, now = {p.key: p for p in mine.parts}, {p.key: p for p in theirs.parts}
         for key in (*before, *now):

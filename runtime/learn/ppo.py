@@ -25,7 +25,7 @@ from torch import Tensor
 
 from agentc.runtime.learn.acting import StochasticActor
 from agentc.runtime.learn.architecture import Architecture
-from agentc.runtime.learn.configuration import TrainingConfig
+from agentc.runtime.learn.configuration import CollectingConfig
 from agentc.runtime.learn.credit.estimators import CREDITS
 from agentc.runtime.learn.distributions import Categorical
 from agentc.runtime.learn.learner import Moment
@@ -39,7 +39,7 @@ from agentc.runtime.learn.vector import Array
 
 
 @dataclass(frozen=True, slots=True)
-class PPOConfig(TrainingConfig):
+class PPOConfig(CollectingConfig):
     """The settings of ``train ppo``, documented in :data:`agentc.compiler.training_config.PPO`.
 
     ``privileged`` are names of observation parts for the value function alone, separated by blanks.

@@ -27,11 +27,35 @@ LEARNERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
         "agentc.runtime.learn.off_policy:dqn",
         {"head": "values", "critic": False},
     ),
+    "sac": (
+        "agentc.runtime.learn.off_policy_config:SACConfig",
+        "agentc.runtime.learn.off_policy:sac",
+        {"head": "soft", "critic": False},
+    ),
+    "td3": (
+        "agentc.runtime.learn.off_policy_config:TD3Config",
+        "agentc.runtime.learn.off_policy:td3",
+        {"head": "deterministic", "critic": False},
+    ),
+    "rlpd": (
+        "agentc.runtime.learn.off_policy_config:RLPDConfig",
+        "agentc.runtime.learn.off_policy:rlpd",
+        {"head": "soft", "critic": False},
+    ),
+    "bc": ("agentc.runtime.learn.off_policy_config:BCConfig", "agentc.runtime.learn.offline:bc", {"critic": False}),
+    "iql": ("agentc.runtime.learn.off_policy_config:IQLConfig", "agentc.runtime.learn.offline:iql", {}),
+    "td3_bc": (
+        "agentc.runtime.learn.off_policy_config:TD3BCConfig",
+        "agentc.runtime.learn.offline:td3_bc",
+        {"head": "deterministic", "critic": False},
+    ),
 }
 """By algorithm: its configuration, its learner, and what its deployed network is (see ``architecture_for``)."""
 
 VALUES: dict[str, str] = {
     "credit": "agentc.runtime.learn.credit.estimators:CREDITS",
+    "replay": "agentc.runtime.learn.off_policy:REPLAYS",
+    "weighting": "agentc.runtime.learn.demonstrations.weighting:WEIGHTINGS",
 }
 """By slot: the table of its values."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from agentc.runtime.learn.configuration import TrainingConfig
+from agentc.runtime.learn.configuration import CollectingConfig, TrainingConfig
 from agentc.runtime.learn.normalize import RewardScale
 from agentc.runtime.learn.novelty import Novelty
 from agentc.runtime.learn.slots import State
@@ -21,10 +21,11 @@ class LearningReward:
     """Scaled by the running deviation of the return, then the bonus for what is new; each where it is asked for."""
 
     def __init__(self, config: TrainingConfig, num_envs: int) -> None:
-        self._scales = config.normalize_rewards
+        collecting = config if isinstance(config, CollectingConfig) else None
+        novelty = 0.0 if collecting is None else collecting.novelty
+        self._scales = collecting is not None and collecting.normalize_rewards
         self._scale = RewardScale(num_envs, config.discount)
-        self._novelty = Novelty(config.novelty)
-        self._explores = config.novelty > 0.0
+        self._explores, self._novelty = novelty > 0.0, Novelty(novelty)
 
     def rewards(self, trajectory: Trajectory, rewards: NDArray[np.float32]) -> NDArray[np.float32]:
         """The rewards ``(T, N)`` that learning sees."""

@@ -21,7 +21,8 @@ from agentc.runtime.learn.vector import Array
 class Transitions:
     """A batch of ``B`` steps. ``masks`` and ``next_masks`` are the legal choices ``(B, n)``, where constrained.
 
-    ``weights`` float32 ``(B,)``: what each counts for in a loss, None for 1.
+    ``weights`` float32 ``(B,)``: what each counts for in a loss, None for 1. ``ended`` bool ``(B,)``: where the
+    episode ended with this step.
     """
 
     observations: Mapping[str, Array]
@@ -34,6 +35,7 @@ class Transitions:
     masks: NDArray[np.bool_] | None = None
     next_masks: NDArray[np.bool_] | None = None
     weights: NDArray[np.float32] | None = None
+    ended: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.rewards)
@@ -106,4 +108,5 @@ def transitions_of(trajectory: Trajectory, discount: float) -> Transitions:
         following,
         constraint,
         next_constraint,
+        ended=trajectory.ended.reshape(-1).copy(),
     )

@@ -83,6 +83,10 @@ class ActorCritic(nn.Module):
         """The distributions over actions, one per row."""
         return self._distribution(self.actor(self._joined(self._encode(inputs), critic=False)), mask)
 
+    def policy_of(self, normalized: Inputs, mask: Tensor | None = None) -> Distribution:
+        """As :meth:`policy`, from inputs that are :meth:`normalized` already."""
+        return self._distribution(self.actor(self.features(normalized)), mask)
+
     def value(self, inputs: Inputs) -> Tensor:
         """The values ``(batch,)``."""
         assert self.critic is not None
@@ -96,9 +100,9 @@ class ActorCritic(nn.Module):
         policy = self._distribution(self.actor(self._joined(encoded, critic=False)), mask)
         return policy, self.critic(self._joined(encoded, critic=True)).squeeze(-1)
 
-    def features(self, inputs: Inputs) -> Tensor:
-        """What the actor's layers read, ``(batch, width)``."""
-        return self._joined(self._encode(inputs), critic=False)
+    def features(self, normalized: Inputs) -> Tensor:
+        """What the actor's layers read, ``(batch, width)``, from inputs that are :meth:`normalized` already."""
+        return self._joined([encoder(x) for encoder, x in zip(self.encoders, normalized, strict=True)], critic=False)
 
     def _distribution(self, output: Tensor, mask: Tensor | None) -> Distribution:
         head = self.architecture.action

@@ -77,7 +77,8 @@ class DQN:
     ) -> Mapping[str, float]:
         """One gradient step, then the target follows."""
         c, network = self._config, self.network
-        inputs, following = network.inputs(batch.observations), network.inputs(batch.next_observations)
+        inputs = network.normalized(network.inputs(batch.observations))
+        following = network.normalized(network.inputs(batch.next_observations))
         with torch.no_grad():
             later = self._target.network.actor(self._target.network.features(following))
             choosing = network.actor(network.features(following)) if c.double else later

@@ -1,0 +1,72 @@
+"""Learning from recorded data alone as a composition: data, weights, an objective on batches. It never acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from agentc.runtime.learn.architecture import Architecture
+from agentc.runtime.learn.demonstrations.recorded import Recorded
+from agentc.runtime.learn.learner import Moment
+from agentc.runtime.learn.objectives.base import BatchObjective
+from agentc.runtime.learn.objectives.bc import BC
+from agentc.runtime.learn.objectives.iql import IQL
+from agentc.runtime.learn.objectives.td3 import TD3
+from agentc.runtime.learn.off_policy_config import BCConfig, IQLConfig, OfflineConfig, TD3BCConfig
+from agentc.runtime.learn.slots import State
+from agentc.runtime.learn.trajectory import Trajectory
+from agentc.runtime.learn.vector import Array
+
+
+class OfflineLearner:
+    """A file and an objective; one call of :meth:`learn` is one gradient step."""
+
+    def __init__(self, architecture: Architecture, config: OfflineConfig, objective: BatchObjective) -> None:
+        """Raises :class:`AgentcError` (AS1532 to AS1534) for data that cannot be used."""
+        self.architecture = architecture
+        self.config = config
+        self.objective = objective
+        self.network, self.actor = objective.network, objective.actor
+        self.cycle = 0
+        self.data = Recorded.load(
+            Path(config.data), architecture, config.discount, config.weighting, config.weight_alpha
+        )
+
+        if architecture.normalize:
+            vectors = [p for p in architecture.parts if p.kind == "vector"]
+            rows = [self.data.transitions.observations[p.key].reshape(len(self.data), p.size) for p in vectors]
+            whole = np.concatenate(rows, axis=1).astype(np.float64)
+            self.network.input_mean.copy_(torch.from_numpy(whole.mean(0)))
+            self.network.input_scale.copy_(torch.from_numpy(1.0 / np.sqrt(whole.var(0) + 1e-8)))
+
+    def learn(self, trajectory: Trajectory | None, randomness: np.random.Generator, at: Moment) -> Mapping[str, float]:
+        """One gradient step on a drawn batch."""
+        c = self.config
+        batch = self.data.batch(c.batch, randomness)
+        return self.objective.step(batch, c.rate(at.steps - 1), randomness, (at.steps, at.updates))
+
+    def state(self) -> dict[str, Array]:
+        """The objective's."""
+        return self.objective.state()
+
+    def restore(self, state: State) -> None:
+        """Back from :meth:`state`."""
+        self.objective.restore(state)
+
+
+def bc(architecture: Architecture, config: BCConfig, generator: torch.Generator) -> OfflineLearner:
+    """The learner of ``train bc``."""
+    return OfflineLearner(architecture, config, BC(architecture, config, generator))
+
+
+def iql(architecture: Architecture, config: IQLConfig, generator: torch.Generator) -> OfflineLearner:
+    """The learner of ``train iql``."""
+    return OfflineLearner(architecture, config, IQL(architecture, config, generator))
+
+
+def td3_bc(architecture: Architecture, config: TD3BCConfig, generator: torch.Generator) -> OfflineLearner:
+    """The learner of ``train td3_bc``."""
+    return OfflineLearner(architecture, config, TD3(architecture, config, generator))
