@@ -153,6 +153,23 @@ class Monitor:
         """The states ``(N,)`` of each part of a formula's monitor; they belong to the monitor."""
         return [part.states for part in self._parts[row]]
 
+    def state(self) -> dict[str, Array]:
+        """Everything that later verdicts depend on, as arrays by name."""
+        state: dict[str, Array] = {"started": self._started.copy(), "codes": self._codes.copy()}
+        state |= {f"previous/{name}": array.copy() for name, array in self._previous.items()}
+        for row, parts in enumerate(self._parts):
+            state |= {f"part/{row}/{i}": part.states.copy() for i, part in enumerate(parts)}
+        return state
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Back from :meth:`state`. Raises ``KeyError`` or ``ValueError`` for another's."""
+        self._started[:] = state["started"]
+        self._codes[:] = state["codes"]
+        self._previous = {k[9:]: a.copy() for k, a in state.items() if k.startswith("previous/")}
+        for row, parts in enumerate(self._parts):
+            for i, part in enumerate(parts):
+                part.states[:] = state[f"part/{row}/{i}"]
+
     def sizes(self, row: int) -> list[int]:
         """The number of states of each part of a formula's monitor."""
         return [part.size for part in self._parts[row]]

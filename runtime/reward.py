@@ -6,7 +6,7 @@ reference that this is tested against.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +136,20 @@ class RewardMonitor:
         shaping = self.machine.discount * phi - self._phi
         self._phi = phi
         return RewardStep(reward, shaping, over, (time_limit | truncated) & ~over, codes)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that later rewards depend on, as arrays by name."""
+        own = {"paid": self._paid, "owed": self._owed, "phi": self._phi, "node": self.node}
+        state = {name: array.copy() for name, array in own.items()}
+        return state | {f"monitor/{name}": array for name, array in self.monitor.state().items()}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Back from :meth:`state`. Raises ``KeyError`` or ``ValueError`` for another's."""
+        self._paid[:] = state["paid"]
+        self._owed[:] = state["owed"]
+        self._phi[:] = state["phi"]
+        self.node[:] = state["node"]
+        self.monitor.restore({k[8:]: a for k, a in state.items() if k.startswith("monitor/")})
 
     def _read(self, valuations: Batch | Letters, active: Mask | None) -> NDArray[np.uint8]:
         if isinstance(valuations, np.ndarray):

@@ -6,7 +6,7 @@ drawing of random numbers, for each row has a generator of its own, as it would 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from agentc.compiler.agent import VariableIR
 from agentc.runtime.envs.declared import DeclaredEnv
-from agentc.runtime.envs.declared_batch import DeclaredBatch, situation_in_words
+from agentc.runtime.envs.declared_batch import DeclaredBatch, Situation, situation_in_words
+from agentc.runtime.learn.episodes import generator_state, packed, restore_generator, unpacked
 
 Array = NDArray[Any]
 
@@ -45,6 +46,25 @@ class DeclaredRows:
     def step(self, actions: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Act everywhere; ``(terminated, truncated)``."""
         return self.batch.step(actions)
+
+    def snapshot(self) -> dict[str, Array]:
+        """Everything that later steps depend on, as arrays by name."""
+        generators = packed([generator_state(g) for g in self._generators])
+        b = self.batch
+        arrays = {"state": b.state, "mode": b.mode, "steps": b.steps, "action": b.action}
+        return {**{name: array.copy() for name, array in arrays.items()}, "generators": generators}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Back from :meth:`snapshot`."""
+        self._generators = []
+        for given in unpacked(state["generators"]):
+            self._generators.append(seeding.np_random(0)[0])
+            restore_generator(self._generators[-1], given)
+        for row, generator in enumerate(self._generators):
+            action = state["action"][row]
+            given = None if np.isnan(action).any() else tuple(action.tolist())
+            was = Situation(tuple(state["state"][row].tolist()), int(state["mode"][row]), int(state["steps"][row]), given)
+            self.batch.place(row, was, generator)
 
     def read(self) -> dict[str, Array]:
         """The signals by name, as :mod:`agentc.runtime.labelling` wants them; they stay as they are."""

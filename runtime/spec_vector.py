@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -25,8 +25,10 @@ from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.envs.declared import DeclaredEnv
 from agentc.runtime.envs.registry import environment_of
 from agentc.runtime.labelling import Labeller, encode
+from agentc.runtime.learn.episodes import EpisodeLog
 from agentc.runtime.learn.seeding import training_seeds
-from agentc.runtime.learn.vector import Array, Observation, StepBatch
+from agentc.runtime.learn.trajectory import parts
+from agentc.runtime.learn.vector import Array, Observation, Options, StepBatch
 from agentc.runtime.reward import RewardMonitor, RewardStep
 from agentc.runtime.spec_declared import DeclaredRows
 from agentc.runtime.spec_env import time_limit_of
@@ -69,6 +71,9 @@ class SpecVectorEnv:
         self._rows = self._declared_rows(first, names) if make is None and signals is None else None
         copies = range(1, num_envs if self._rows is None else 1)
         self._envs = [first, *((make or self._declared)() for _ in copies)]
+        self._logs = [EpisodeLog(env, replay=True) for env in self._envs]
+        self.options: Options | None = None
+        """Called with an environment's number before its reset; what it returns goes there as ``options``."""
         self.rewards = RewardMonitor(machine, num_envs, self.compiled.agent.declared)
         """The reward of all environments, with the monitors of the formulas in ``rewards.monitor``."""
         self._sources = [SignalSource(env, self.compiled, names, signals) for env in self._envs]
@@ -153,10 +158,11 @@ class SpecVectorEnv:
         self._returns += earned
         reward = (earned + done.shaping if self._shapes else earned).astype(np.float32)
         self._write_added(buffer)
-        final, info = buffer.whole, {}
+        final, info, final_masks = buffer.whole, {}, None
         ended = done.terminated | done.truncated
         if ended.any():
             final = buffer.copy()
+            final_masks = None if masks is None else masks.copy()
             info = self._statistics(done)
             if self._rows is not None:
                 self._rows.restart(np.flatnonzero(ended).tolist())
@@ -169,7 +175,52 @@ class SpecVectorEnv:
             self._possible(self.rewards.reset(columns.read(), ended))
             self._write_added(buffer)
         self.action_mask = masks
-        return StepBatch(buffer.whole, final, reward, done.terminated, done.truncated, masks, info)
+        return StepBatch(buffer.whole, final, reward, done.terminated, done.truncated, masks, info, final_masks)
+
+    def snapshot(self) -> dict[str, Array] | None:
+        """The monitors' state, and that of a declared system or how to play the episodes again; None if none is told."""
+        state: dict[str, Array] = {"returns": self._returns.copy(), "lengths": self._lengths.copy()}
+        state |= {f"rewards/{k}": a for k, a in self.rewards.state().items()}
+        if self._rows is not None:
+            state |= {f"rows/{k}": a for k, a in self._rows.snapshot().items()}
+        else:
+            for i, log in enumerate(self._logs):
+                own = log.state()
+                if own is None:
+                    return None
+                state |= {f"{i}/{k}": a for k, a in own.items()}
+        return state | {f"seen/{k}": a.copy() for k, a in parts(self._buffers[self._turn].whole).items()}
+
+    def restore(self, state: Mapping[str, Array]) -> Observation:
+        """Go on from :meth:`snapshot`. Raises ``ValueError`` where an episode that is played again looks otherwise."""
+        buffer = self._next_buffer()
+        if self._rows is not None:
+            self._rows.restore({k[5:]: a for k, a in state.items() if k.startswith("rows/")})
+            self.action_mask = self._rows.batch.mask()
+            buffer.put_all(self._rows.batch.observation())
+        else:
+            self.action_mask = self._replay(state, buffer)
+        self.rewards.restore({k[8:]: a for k, a in state.items() if k.startswith("rewards/")})
+        self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
+        self._write_added(buffer)
+        for key, array in parts(buffer.whole).items():
+            if array.tobytes() != state[f"seen/{key}"].tobytes():
+                raise ValueError("an episode that is played again looks otherwise")
+        return buffer.whole
+
+    def _replay(self, state: Mapping[str, Array], buffer: _Buffer) -> NDArray[np.bool_] | None:
+        """Play the episodes of the copies again; the legal actions, if they say them."""
+        masks = []
+        for i, (log, source) in enumerate(zip(self._logs, self._sources, strict=True)):
+            own = {k.split("/", 1)[1]: a for k, a in state.items() if k.startswith(f"{i}/")}
+
+            def seen(action: Any, reward: float, row: Any, source: SignalSource = source) -> None:
+                _ = source.reset(row) if action is None else source.step(action, reward, row)
+
+            row, info = log.restore(own, seen)
+            buffer.put(i, row)
+            masks.append(info.get("action_mask"))
+        return None if masks[0] is None else np.array(masks, np.bool_)
 
     def close(self) -> None:
         """Close every environment."""
@@ -186,8 +237,8 @@ class SpecVectorEnv:
         """Reset every copy; the legal actions, if they say them."""
         assert not isinstance(self._columns, DeclaredRows)
         masks = []
-        for i, (env, source) in enumerate(zip(self._envs, self._sources, strict=True)):
-            row, info = env.reset(seed=seeds[i])
+        for i, (log, source) in enumerate(zip(self._logs, self._sources, strict=True)):
+            row, info = log.reset(seeds[i], None if self.options is None else self.options(i))
             self._columns.put(i, source.reset(row))
             buffer.put(i, row)
             masks.append(info.get("action_mask"))
@@ -199,9 +250,10 @@ class SpecVectorEnv:
         """Step every copy, writing what came of it into the arrays."""
         assert not isinstance(self._columns, DeclaredRows)
         chosen: Any = actions if self._first_action is None else (actions + self._first_action).tolist()
-        put, columns, sources = buffer.put, self._columns, self._sources
+        put, columns, sources, logs = buffer.put, self._columns, self._sources, self._logs
         for i, env in enumerate(self._envs):
             row, paid, stop, cut, said = env.step(chosen[i])
+            logs[i].actions.append(chosen[i])
             put(i, row)
             columns.put(i, sources[i].step(chosen[i], float(paid), row))
             given[i] = paid
@@ -216,7 +268,7 @@ class SpecVectorEnv:
         """Reset the copies that have ended."""
         assert not isinstance(self._columns, DeclaredRows)
         for i in rows:
-            row, said = self._envs[i].reset()
+            row, said = self._logs[i].reset(None, None if self.options is None else self.options(i))
             buffer.put(i, row)
             self._columns.put(i, self._sources[i].reset(row))
             if masks is not None:

@@ -11,7 +11,7 @@ episodes and says so.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -19,6 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
+
+
+Seen = Callable[[Any, float, Any], None]
+"""Told ``(action, reward, observation)`` of every step that is played again."""
 
 
 def packed(data: Any) -> Array:
@@ -45,9 +49,10 @@ def restore_generator(generator: np.random.Generator, state: Mapping[str, Any]) 
 class EpisodeLog:
     """What one environment needs to be brought back to where it is."""
 
-    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], *, replay: bool = False) -> None:
+        """``replay`` plays episodes again even where the environment could be asked."""
         self._env = env
-        self.knows = hasattr(type(env), "snapshot") and hasattr(type(env), "restore")
+        self.knows = not replay and hasattr(type(env), "snapshot") and hasattr(type(env), "restore")
         self._seed: int | None = None
         self._generator: dict[str, Any] | None = None
         self._options: Any = None
@@ -78,33 +83,35 @@ class EpisodeLog:
         begun = packed({"seed": self._seed, "generator": self._generator, "options": self._options})
         return {"begun": begun, "actions": np.array(self.actions)}
 
-    def restore(self, state: Mapping[str, Array]) -> list[tuple[Any, float, dict[str, Any]]]:
-        """Bring the environment there.
+    def restore(self, state: Mapping[str, Array], seen: Seen | None = None) -> tuple[Any, dict[str, Any]]:
+        """Bring the environment there; the observation and the info it then shows.
 
-        Returns what was seen on the way: ``(observation, reward, info)`` of the reset and of every step; of an
-        environment that was asked, the last only. Raises ``ValueError`` if the episode ends on the way.
+        ``seen`` is told what comes on the way: ``(action, reward, observation)``, of the reset with the action None.
+        Raises ``ValueError`` if the episode ends on the way.
         """
         if self.knows:
             given = {k[4:]: a for k, a in state.items() if k.startswith("own/")}
-            observation, info = self._env.restore(given)  # type: ignore[attr-defined]
-            return [(observation, 0.0, info)]
+            shown: tuple[Any, dict[str, Any]] = self._env.restore(given)  # type: ignore[attr-defined]
+            return shown
         begun = unpacked(state["begun"])
         observation, info = self._env.reset(seed=begun["seed"], options=begun["options"])
         self._seed, self._generator, self._options = begun["seed"], begun["generator"], begun["options"]
         if self._generator is not None:
             restore_generator(self._env.unwrapped.np_random, self._generator)
             observation, info = self._env.reset(options=begun["options"])
-        seen = [(observation, 0.0, info)]
+        if seen is not None:
+            seen(None, 0.0, observation)
         discrete = isinstance(self._env.action_space, gymnasium.spaces.Discrete)
         self.actions = []
         for row in state["actions"]:
             action = int(row) if discrete else row
             observation, reward, terminated, truncated, info = self._env.step(action)
             if terminated or truncated:
-                raise ValueError(f"the episode ended after {len(seen)} of {len(state['actions'])} steps")
+                raise ValueError(f"the episode ended before its {len(state['actions'])} steps")
             self.actions.append(action)
-            seen.append((observation, float(reward), info))
-        return seen
+            if seen is not None:
+                seen(action, float(reward), observation)
+        return observation, info
 
     def _random_state(self) -> dict[str, Any] | None:
         generator = getattr(self._env.unwrapped, "np_random", None)

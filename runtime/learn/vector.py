@@ -224,7 +224,7 @@ class SyncVector:
         observation = self._next_buffer()
         masks = []
         for i, log in enumerate(self._logs):
-            row, _, info = log.restore({k.split("/", 1)[1]: a for k, a in state.items() if k.startswith(f"{i}/")})[-1]
+            row, info = log.restore({k.split("/", 1)[1]: a for k, a in state.items() if k.startswith(f"{i}/")})
             _write(observation, i, row)
             masks.append(info.get("action_mask"))
         for key, array in observation.items() if isinstance(observation, dict) else (("", observation),):
