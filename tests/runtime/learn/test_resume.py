@@ -141,15 +141,17 @@ class Asked(Corridor):
 
 
 class Forgetful(Corridor):
-    """Begins where a counter outside of its generator says: not a function of seed and actions."""
+    """Shows a number that is counted up outside of its generator: not a function of seed and actions."""
 
     count = 0
 
     def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
         Forgetful.count += 1
-        self.at = Forgetful.count % 3
-        return self._look(), {}
+        self.dim = 1.0 / Forgetful.count
+        return super().reset(seed=seed)
+
+    def _look(self):
+        return super()._look() * np.float32(self.dim)
 
 
 CONFIG = PPOConfig(steps=1024, envs=2, rollout=32, hidden=8)
@@ -159,7 +161,6 @@ CONFIG = PPOConfig(steps=1024, envs=2, rollout=32, hidden=8)
 def test_environments_that_are_asked_and_those_that_do_not_come_back(tmp_path, make, exact):
     train(SyncVector([make] * 2), CONFIG, tmp_path / "whole")
     train(SyncVector([make] * 2), CONFIG, tmp_path / "parts", callbacks=[lambda u: u.number == 3])
-    Forgetful.count += 1
     resumed = train(SyncVector([make] * 2), CONFIG, tmp_path / "parts", resume=True)
     assert resumed.resumed.startswith("exactly" if exact else "with new episodes")
     assert load(tmp_path / "parts").counters["generation"] == (0 if exact else 1)
