@@ -13,4 +13,8 @@ ROWS: tuple[Entry, ...] = (
     Entry("AS1532", "data-missing", ERROR, "there is no recorded data in `{path}`", "`data` names a file of it"),
     Entry("AS1533", "data-damaged", ERROR, "the recorded data `{path}` cannot be read: {reason}"),
     Entry("AS1534", "data-mismatch", ERROR, "of {what}, `{path}` holds {held}, and the learner needs {needed}"),
+    Entry(
+        "AS1535", "not-exportable", ERROR, "{what} cannot be written to {path}",
+        "a policy is written as `.onnx` or `.safetensors`",
+    ),
 )  # fmt: skip

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
+import safetensors.numpy
 import torch
 from gymnasium import Space
 from numpy.typing import NDArray
@@ -16,6 +19,7 @@ from agentc.runtime.learn.acting import draw, enacted
 from agentc.runtime.learn.architecture import ActionHead, Architecture, Part, architecture_for
 from agentc.runtime.learn.checkpoint import Checkpoint
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
+from agentc.runtime.learn.optimizer import restore_weights
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.learn.vector import Array, Observation
 
@@ -35,6 +39,42 @@ class Policy:
     def load(path: Path) -> Policy:
         """From the checkpoint in a folder. Raises AS0840 where there is none, AS0841 where it is damaged."""
         return Policy.of(checkpoints.load(path), path)
+
+    @staticmethod
+    def read(path: Path) -> Policy:
+        """From a safetensors file that :meth:`export` wrote. Raises AS0840 or AS0841."""
+        try:
+            data = path.read_bytes()
+            size = int.from_bytes(data[:8], "little")
+            described = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["architecture"])
+            network = ActorCritic(Architecture.from_data(described))
+            restore_weights(network, safetensors.numpy.load(data))
+        except FileNotFoundError:
+            raise AgentcError([report("AS0840", None, path=str(path))]) from None
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, RecursionError) as error:
+            raise checkpoints.damaged(path, f"{type(error).__name__}: {error}") from None
+        except safetensors.SafetensorError as error:
+            raise checkpoints.damaged(path, str(error)) from None
+        return Policy(network)
+
+    def export(self, path: Path | str, *, mask: bool = False, scores_only: bool = False) -> Path:
+        """Write the policy as one deterministic graph (``.onnx``) or its weights (``.safetensors``).
+
+        ``mask`` adds the input ``mask``; ``scores_only`` leaves out the action, for tools that verify the network.
+        See :mod:`agentc.runtime.learn.export`. Raises AS1535 or AS0843.
+        """
+        from agentc.runtime.learn.export import export
+
+        return export(self._network, Path(path), mask=mask, scores_only=scores_only)
+
+    def predict(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> Any:
+        """The likeliest action for one observation, as a Gymnasium environment gives and takes them.
+
+        Discrete actions count from 0.
+        """
+        batch = {k: np.asarray(a)[None] for k, a in parts(observation).items()}
+        action = self.act(batch, None if mask is None else np.asarray(mask, np.bool_)[None], None)[0]
+        return int(action) if self.architecture.action.discrete else action
 
     @staticmethod
     def of(saved: Checkpoint, path: Path) -> Policy:
