@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agentc.runtime.cli.agents import compiled_agents, missing_extra
 from agentc.runtime.cli.specs import spec_arguments
+
+if TYPE_CHECKING:
+    from agentc.runtime.runs import Run
 
 
 @click.command(name="train")
@@ -16,6 +20,7 @@ from agentc.runtime.cli.specs import spec_arguments
 @click.option("--agent", "names", multiple=True, metavar="NAME", help="Train this agent only.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Train with this seed instead of the spec's.")
 @click.option("--seeds", type=click.IntRange(1), help="Train this many runs, with seeds counted up from the first.")
+@click.option("--jobs", type=click.IntRange(1), help="So many of them at a time, each a process; else one a core.")
 @click.option("--steps", type=click.IntRange(1), help="Train for this many steps instead of the spec's.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint where there is one.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
@@ -26,6 +31,7 @@ def command(
     names: tuple[str, ...],
     seed: int | None,
     seeds: int | None,
+    jobs: int | None,
     steps: int | None,
     resume: bool,
     runs: Path,
@@ -41,19 +47,80 @@ def command(
     except ImportError as error:
         raise missing_extra(error) from error
     for compiled in agents:
+        name = compiled.agent.name
         config = configuration(compiled.agent, seed, steps)
-        for number in range(config.seed, config.seed + (seeds or 1)):
-            run = run_of(compiled.agent.name, number, runs)
-            hint = "agentc train --resume " + " ".join((*files, f"--seed {number}"))
-            with TrainingProgress(f"{compiled.agent.name} seed {number}", resume_hint=hint) as progress:
-                result = train_agent(
-                    compiled, replace(config, seed=number), run, resume=resume, callbacks=[progress]
-                )
-            click.echo(
-                f"{compiled.agent.name} seed {number}: {result.steps:,} steps in {result.seconds:.0f} s "
-                f"({result.finish.value}); checkpoint {result.checkpoint}",
-                err=True,
-            )
-            if result.finish is Finish.INTERRUPTED:
-                return 130
+        numbers = range(config.seed, config.seed + (seeds or 1))
+        if len(numbers) > 1:
+            given = [*files, "--agent", name, "--runs", str(runs), *(["--resume"] if resume else [])]
+            given += [word for p in params for word in ("-p", p)]
+            given += [word for e in allow_extern for word in ("--allow-extern", e)]
+            given += ["--steps", str(steps)] if steps is not None else []
+            code = _processes(given, numbers, jobs)
+            _summary(name, [run_of(name, number, runs) for number in numbers])
+            if code:
+                return code
+            continue
+        run = run_of(name, config.seed, runs)
+        hint = "agentc train --resume " + " ".join((*files, f"--seed {config.seed}"))
+        with TrainingProgress(f"{name} seed {config.seed}", resume_hint=hint) as progress:
+            result = train_agent(compiled, config, run, resume=resume, callbacks=[progress])
+        how = "" if result.resumed is None else f", resumed {result.resumed}"
+        click.echo(
+            f"{name} seed {config.seed}: {result.steps:,} steps in {result.seconds:.0f} s "
+            f"({result.finish.value}{how}); checkpoint {result.checkpoint}",
+            err=True,
+        )
+        if result.finish is Finish.INTERRUPTED:
+            return 130
     return 0
+
+
+def _processes(arguments: Sequence[str], seeds: Sequence[int], jobs: int | None) -> int:
+    """Train each seed in a process of its own, ``jobs`` at a time; the first exit code that is not 0."""
+    import os
+    import subprocess
+    import sys
+
+    limit = jobs or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    running: list[subprocess.Popen[bytes]] = []
+    waiting, code = list(seeds), 0
+    # One thread each: several processes share the cores.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    while waiting or running:
+        while waiting and len(running) < limit and not code:
+            command = [sys.executable, "-m", "agentc", "train", *arguments, "--seed", str(waiting.pop(0))]
+            running.append(subprocess.Popen(command, env=environment))
+        if code:
+            waiting = []
+        for process in list(running):
+            try:
+                ended = process.wait(timeout=0.05)
+            except subprocess.TimeoutExpired:
+                continue
+            except KeyboardInterrupt:  # the children were interrupted too: they write their checkpoints
+                code = code or 130
+                continue
+            running.remove(process)
+            code = code or ended
+    return code
+
+
+def _summary(name: str, runs: Sequence[Run]) -> None:
+    """The last figures of all runs, as interquartile means with intervals."""
+    from agentc.runtime.learn.aggregate import aggregate
+    from agentc.runtime.learn.logs import read_metrics
+
+    figures: dict[str, list[float]] = {}
+    for run in runs:
+        lines = read_metrics(run.folder)
+        said = lines[-1].get("episodes", {}) if lines else {}
+        if "mean_return" in said:
+            figures.setdefault("return", []).append(said["mean_return"])
+        for key in ("satisfied", "violated"):
+            for formula, rate in said.get(key, {}).items():
+                figures.setdefault(f"{formula} {key}", []).append(rate)
+    for what, values in figures.items():
+        found = aggregate(values)
+        click.echo(
+            f"{name}: {what} {found} (interquartile mean of the last episodes of {found.runs} runs, 95 % interval)"
+        )
