@@ -63,7 +63,9 @@ class DeclaredRows:
         for row, generator in enumerate(self._generators):
             action = state["action"][row]
             given = None if np.isnan(action).any() else tuple(action.tolist())
-            was = Situation(tuple(state["state"][row].tolist()), int(state["mode"][row]), int(state["steps"][row]), given)
+            was = Situation(
+                tuple(state["state"][row].tolist()), int(state["mode"][row]), int(state["steps"][row]), given
+            )
             self.batch.place(row, was, generator)
 
     def read(self) -> dict[str, Array]:

@@ -178,7 +178,7 @@ class SpecVectorEnv:
         return StepBatch(buffer.whole, final, reward, done.terminated, done.truncated, masks, info, final_masks)
 
     def snapshot(self) -> dict[str, Array] | None:
-        """The monitors' state, and that of a declared system or how to play the episodes again; None if none is told."""
+        """The state of the monitors and of the environments, or how to play their episodes again; None if untold."""
         state: dict[str, Array] = {"returns": self._returns.copy(), "lengths": self._lengths.copy()}
         state |= {f"rewards/{k}": a for k, a in self.rewards.state().items()}
         if self._rows is not None:

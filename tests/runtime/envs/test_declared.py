@@ -220,6 +220,10 @@ def test_the_vector_is_as_many_single_environments(text, body, mode):
             else:
                 space = vector.action_space
                 actions = rng.uniform(space.low, space.high, (n, *space.shape))
+            if rng.random() < 0.1:  # a new one goes on where the old one was
+                old, vector = vector, SpecVectorEnv(spec, n, observation=mode)
+                vector.reset(1)
+                vector.restore(old.snapshot())
             a, b = vector.step(actions), copies.step(actions)
             assert same(a.observation, b.observation) and same(a.final_observation, b.final_observation)
             for part in ("reward", "terminated", "truncated"):
