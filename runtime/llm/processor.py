@@ -7,12 +7,17 @@ reading the same tokens again. Generation stops with the end token where the run
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from agentc.runtime.llm.decoder import Session
+
+
+_Key = tuple[int, tuple[int, ...]]
+"""Which prompt, and the tokens behind it."""
 
 
 class PhaseLogitsProcessor:
@@ -28,7 +33,7 @@ class PhaseLogitsProcessor:
     def __init__(self, sessions: Session | Sequence[Session], prompt_length: int) -> None:
         self._starts = [sessions] if isinstance(sessions, Session) else list(sessions)
         self._prompt_length = prompt_length
-        self._known: dict[tuple[int, tuple[int, ...]], Session] = {}
+        self._known: dict[_Key, Session] = {}
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """The scores ``(rows, vocabulary)`` with ``-inf`` for every token that is not legal in its row."""
@@ -40,12 +45,15 @@ class PhaseLogitsProcessor:
             raise ValueError(f"{len(rows)} rows do not belong to {len(self._starts)} sessions")
         width = scores.shape[1]
         legal = np.zeros((len(rows), width), np.bool_)
-        after: dict[tuple[int, tuple[int, ...]], Session] = {}
-        for i, row in enumerate(rows):
-            key = (i // each, tuple(row))
+        keys = [(i // each, tuple(row)) for i, row in enumerate(rows)]
+        children = Counter((prompt, tokens[:-1]) for prompt, tokens in dict.fromkeys(keys))
+        after: dict[_Key, Session] = {}
+        for i, key in enumerate(keys):
             session = after.get(key)
             if session is None:
-                session = after[key] = self._session(key)
+                before = (key[0], key[1][:-1])
+                children[before] -= 1
+                session = after[key] = self._session(key, keep=children[before] > 0)
             found = self.legal(session)
             legal[i, : min(width, len(found))] = found[:width]
         self._known = after
@@ -55,13 +63,17 @@ class PhaseLogitsProcessor:
         """The session after the tokens of a row, the prompt left out; tokens behind the end are ignored."""
         return self._session((prompt, tuple(int(t) for t in row)))
 
-    def _session(self, key: tuple[int, tuple[int, ...]]) -> Session:
+    def _session(self, key: _Key, keep: bool = True) -> Session:
+        """The session after a prompt and tokens; unless it is to be kept, that of one token less is gone afterwards."""
         prompt, tokens = key
         known = self._known.get(key)
         if known is not None:
             return known
         before = self._known.get((prompt, tokens[:-1])) if tokens else None
-        session = (self._starts[prompt] if before is None else before).fork()
+        if before is not None and not keep:
+            session = self._known.pop((prompt, tokens[:-1]))
+        else:
+            session = (self._starts[prompt] if before is None else before).fork()
         for token in tokens if before is None else tokens[-1:]:
             if not stopped(session):
                 session.advance(token)

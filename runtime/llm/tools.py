@@ -104,10 +104,10 @@ def _bounded(value: Any, outcome: str = "ok") -> ToolResult:
             text = json.dumps(value, ensure_ascii=False, default=str)
         except (TypeError, ValueError, RecursionError):
             text = str(value)
-    text = "".join(c for c in text if c == "\n" or c == "\t" or ord(c) >= 32)
+    kept = "".join(c for c in text[:MAX_RESULT] if c == "\n" or c == "\t" or ord(c) >= 32)
     if len(text) <= MAX_RESULT:
-        return ToolResult(text, outcome)
-    return ToolResult(f"{text[:MAX_RESULT]} [{len(text) - MAX_RESULT} more characters]", outcome, True)
+        return ToolResult(kept, outcome)
+    return ToolResult(f"{kept} [{len(text) - MAX_RESULT} more characters]", outcome, True)
 
 
 def schema_of(tool: ToolIR) -> dict[str, Any]:

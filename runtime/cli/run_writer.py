@@ -1,0 +1,97 @@
+"""``agentc run`` for a language-model agent: phases as they are completed, with where the promises stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentc.runtime.cli.agents import missing_extra
+
+if TYPE_CHECKING:
+    from agentc.compiler.agent import AgentIR
+    from agentc.runtime.llm.run import RunResult
+
+WIDTH = 100
+
+
+def run(agent: AgentIR, options: Mapping[str, Any]) -> int:
+    """Run episodes of an agent with its model in its world; 0 if every promise was kept and every task reached."""
+    try:
+        from agentc.runtime.llm.decoder import Decoder
+        from agentc.runtime.llm.models import EMBEDDED, load_model
+        from agentc.runtime.llm.run import run_agent, settings_of
+        from agentc.runtime.llm.world import Silent
+        from agentc.runtime.llm.worlds.table import world_of
+    except ImportError as error:
+        raise missing_extra(error) from error
+    writer = agent.writer
+    assert writer is not None
+    text = options["form"] == "text"
+    if text:
+        click.echo(f"loading {options['model'] or writer.model or EMBEDDED} ...", err=True)
+    model = load_model(options["model"] or writer.model or EMBEDDED)
+    decoder = Decoder(agent, model.vocabulary)
+    message = options["message"]
+    world = world_of(agent) if message is None else Silent(message)
+    results = []
+    first = 0 if options["seed"] is None else options["seed"]
+    for seed in range(first, first + options["episodes"]):
+        settings = settings_of(
+            decoder, seed=seed, temperature=options["temperature"], max_tokens=options["max_tokens"]
+        )
+        folder = Path(options["out"] or Path("runs") / agent.name)
+        path = folder / f"transcript-{seed}.jsonl"
+        result = run_agent(decoder, model, world, settings, transcript=path, listen=_print if text else None)
+        results.append(result)
+        if text:
+            _summary(result, path)
+    if not text:
+        click.echo(json.dumps([_data(r) for r in results], indent=2, ensure_ascii=False))
+    reached = all(all(r.kept.values()) and all(r.satisfied.values()) for r in results)
+    return 0 if reached else 1
+
+
+def _print(event: str, fields: Mapping[str, Any]) -> None:
+    if event == "start":
+        click.secho(f"user      {fields['message']}", bold=True)
+    elif event in ("step", "result"):
+        shown = str(fields["text"]).replace("\n", " / ")
+        shown = shown if len(shown) <= WIDTH else f"{shown[: WIDTH - 4]} ..."
+        click.echo(f"{click.style(str(fields['phase'])[:9].ljust(9), fg='cyan' if event == 'step' else 'green')} {shown}")
+
+
+def _summary(result: RunResult, path: Path) -> None:
+    for kind, verdicts in (("kept", result.kept), ("reached", result.satisfied)):
+        for name, holds in verdicts.items():
+            click.echo(f"{name}: {kind if holds else f'not {kind}'}")
+    click.echo(
+        f"{result.tokens} tokens, {result.forced} of them forced, {result.passes} passes, {result.seconds:.1f} s; {path}",
+        err=True,
+    )
+
+
+def _data(result: RunResult) -> dict[str, Any]:
+    return {
+        "steps": [
+            {"phase": s.phase, "text": s.text, "tool": s.tool, "arguments": dict(s.arguments)} for s in result.steps
+        ],
+        "kept": dict(result.kept), "satisfied": dict(result.satisfied), "tokens": result.tokens,
+        "forced": result.forced, "passes": result.passes, "seconds": round(result.seconds, 3),
+    }  # fmt: skip
+
+
+def replay(path: Path) -> int:
+    """Show a transcript again."""
+    from agentc.runtime.llm.transcript import read_transcript
+
+    for event in read_transcript(path):
+        if event["event"] == "end":
+            for name, holds in {**event["kept"], **event["satisfied"]}.items():
+                click.echo(f"{name}: {'yes' if holds else 'no'}")
+        else:
+            _print(str(event["event"]), event)
+    return 0
