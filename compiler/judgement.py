@@ -67,7 +67,7 @@ def _instances(f: Formula, trace: Trace, each: Sequence[str]) -> Iterator[Formul
     """The formula for all values of its parameters that occur in the signals that they are compared with."""
     columns = [_values(f, trace, name, each) for name in each]
     for values in itertools.product(*columns):
-        yield _bound(f, dict(zip(each, values, strict=True)))
+        yield bound(f, dict(zip(each, values, strict=True)))
 
 
 def _values(f: Formula, trace: Trace, name: str, each: Sequence[str]) -> list[Value]:
@@ -81,7 +81,7 @@ def _values(f: Formula, trace: Trace, name: str, each: Sequence[str]) -> list[Va
     return list(found)
 
 
-def _bound(root: Formula, values: dict[str, Value]) -> Formula:
+def bound(root: Formula, values: dict[str, Value]) -> Formula:
     """The formula with the signals of its parameters replaced by constants."""
     made: dict[Node, Node] = {}
     for node in postorder(root):

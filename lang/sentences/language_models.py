@@ -83,4 +83,18 @@ ROWS: tuple[Entry, ...] = (
         "AS1434", "no-world", _E, "the environment `{name}` is none that a language-model agent can talk to",
         "there are {known}; from Python, give any `World` to `run_agent`",
     ),
+    Entry(
+        "AS1440", "parameter-not-by-value", _E, "the guard cannot tell the values of `{parameter}` of `{name}` apart",
+        "compare it by `==` or `!=` alone",
+    ),
+    Entry(
+        "AS1441", "too-many-values", _E, "more than {limit} values of the parameters of `{name}` occurred",
+        "say the rule of something with fewer values",
+    ),
+    Entry("AS1442", "unknown-rule", _E, "the guard has no rule `{name}`", "it has {known}"),
+    Entry("AS1443", "nothing-asked", _E, "no proposal with the key `{key}` waits for a decision"),
+    Entry(
+        "AS1444", "one-writer", _E, "the guard needs one agent with phases, and {found} are chosen",
+        "name one with `--agent`: {known}",
+    ),
 )

@@ -34,7 +34,7 @@ COMMANDS = {
     "run": ("pending", "Run a deployed agent (its backend is not built yet)."),
     "monitor": ("monitor", "Monitor a recorded trace: verdicts, robustness, witnesses."),
     "plan": ("plan", "Compare two versions of a spec by what they mean."),
-    "guard": ("pending", "Guard an agent's tool calls (its backend is not built yet)."),
+    "guard": ("guard", "Judge the tool calls of any agent loop by a spec."),
     "lsp": ("pending", "Serve an editor (its backend is not built yet)."),
 }
 

@@ -9,7 +9,6 @@ from agentc.runtime.cli.output import show
 
 BACKENDS = {
     "run": "deployment",
-    "guard": "tool-call guard",
     "lsp": "language server",
 }
 

@@ -61,17 +61,16 @@ def _print(event: str, fields: Mapping[str, Any]) -> None:
     elif event in ("step", "result"):
         shown = str(fields["text"]).replace("\n", " / ")
         shown = shown if len(shown) <= WIDTH else f"{shown[: WIDTH - 4]} ..."
-        click.echo(f"{click.style(str(fields['phase'])[:9].ljust(9), fg='cyan' if event == 'step' else 'green')} {shown}")
+        phase = click.style(str(fields["phase"])[:9].ljust(9), fg="cyan" if event == "step" else "green")
+        click.echo(f"{phase} {shown}")
 
 
 def _summary(result: RunResult, path: Path) -> None:
     for kind, verdicts in (("kept", result.kept), ("reached", result.satisfied)):
         for name, holds in verdicts.items():
             click.echo(f"{name}: {kind if holds else f'not {kind}'}")
-    click.echo(
-        f"{result.tokens} tokens, {result.forced} of them forced, {result.passes} passes, {result.seconds:.1f} s; {path}",
-        err=True,
-    )
+    tokens = f"{result.tokens} tokens, {result.forced} of them forced, {result.passes} passes"
+    click.echo(f"{tokens}, {result.seconds:.1f} s; {path}", err=True)
 
 
 def _data(result: RunResult) -> dict[str, Any]:

@@ -160,9 +160,8 @@ def load_model(name: str, cache: Path | None = None) -> TransformersModel:
     elif not Path(name).is_dir() and "/" not in name:
         raise AgentcError([report("AS1420", None, name=name, embedded=EMBEDDED)])
     import torch
-    import transformers
 
-    transformers.logging.set_verbosity_error()
+    transformers = _quiet()
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         model = transformers.AutoModelForCausalLM.from_pretrained(folder)
@@ -182,6 +181,14 @@ def spells(name: str, vocabulary: Vocabulary) -> None:
     missing = [chr(c) for c in (*range(32, 127), 10) if c in out]
     if missing:
         raise AgentcError([report("AS1408", None, name=name, characters=", ".join(map(repr, missing)))])
+
+
+def _quiet() -> Any:
+    """The library without its own progress bars and advice."""
+    library: Any = importlib.import_module("transformers")
+    library.logging.set_verbosity_error()
+    library.logging.disable_progress_bar()
+    return library
 
 
 def _needs(*packages: str) -> None:
@@ -225,12 +232,10 @@ def embedded(cache: Path) -> Path:
 def _convert(source: Path, target: Path) -> None:
     """Write the weights of a GGUF file as a plain checkpoint in float32."""
     import torch
-    import transformers
 
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    transformers = _quiet()
     folder, name = str(source.parent), source.name
-    read: Any = transformers.AutoModelForCausalLM
+    read = transformers.AutoModelForCausalLM
     quantised = read.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
     config = quantised.config
     if hasattr(config, "quantization_config"):

@@ -15,7 +15,6 @@ import numpy as np
 
 from agentc.runtime.llm.decoder import Session
 
-
 _Key = tuple[int, tuple[int, ...]]
 """Which prompt, and the tokens behind it."""
 
