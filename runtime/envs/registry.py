@@ -186,7 +186,7 @@ def complete_arguments(
             found.append(report("AS0905", None, engine=engine, name=argument.name, value="", domain=argument.domain()))
     if found:
         raise AgentcError(found)
-    complete: dict[str, Literalish] = {}
+    complete = cast("dict[str, Literalish]", {})
     for argument in known:
         value = given.get(argument.name, argument.default)
         complete[argument.name] = int(cast(float, value)) if argument.kind == "int" else value
