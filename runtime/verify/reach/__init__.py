@@ -1,0 +1,1 @@
+"""Reachable sets of declared dynamics, in closed loop with a network or a declared controller."""

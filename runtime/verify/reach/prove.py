@@ -1,0 +1,242 @@
+"""Cover the initial set by boxes, follow each through the loop, and split those for which the formula is not sure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from agentc.compiler.logic.ir import Formula
+from agentc.compiler.systems.graph import Graph
+from agentc.runtime.verify.reach.forms import Form
+from agentc.runtime.verify.reach.intervals import Floats, up
+from agentc.runtime.verify.reach.loop import Loop, advance, generated
+from agentc.runtime.verify.reach.truth import Run, surely
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be shown of a loop: ``formula`` over ``steps`` periods from the box ``[lo, hi]``, both ``(n,)``."""
+
+    loop: Loop
+    formula: Formula
+    atoms: dict[Formula, Graph]
+    steps: int
+    lo: Floats
+    hi: Floats
+
+
+@dataclass
+class Proof:
+    """How far it came.
+
+    Attributes:
+        closed: whether the whole box is proved.
+        share: of the box's volume that is proved.
+        parts: the boxes that are proved, each ``(lo, hi)``.
+        tried: how many boxes were followed.
+        open: some boxes that are not proved, each with the first step at which it was lost (or the horizon).
+        hull: per sample the interval hull of all proved parts: lists of ``(lo, hi)`` of shape ``(n,)``.
+    """
+
+    closed: bool = False
+    share: float = 0.0
+    parts: list[tuple[Floats, Floats]] = field(default_factory=list)
+    tried: int = 0
+    open: list[tuple[Floats, Floats, int]] = field(default_factory=list)
+    hull: list[tuple[Floats, Floats]] = field(default_factory=list)
+
+
+def initial(lo: Floats, hi: Floats) -> list[Form]:
+    """Boxes ``(batch, n)`` as forms, one generator for each side."""
+    size, n = lo.shape
+    forms = []
+    for i in range(n):
+        middle = 0.5 * (lo[:, i] + hi[:, i])
+        g = np.zeros((size, n))
+        g[:, i] = up(np.maximum(up(hi[:, i] - middle), up(middle - lo[:, i])))
+        forms.append(Form(middle, g, np.zeros(size)))
+    return forms
+
+
+def prove(
+    question: Question, deadline: float, split: int, progress: Callable[[int, float], None], most: int = 100_000
+) -> Proof:
+    """Follow boxes, the widest doubts split first, until all are proved or the time is over.
+
+    ``split`` cuts each side that has a width into so many parts to begin with; ``progress`` is told the boxes followed
+    and the share proved.
+    """
+    lo, hi = _cut(question.lo, question.hi, split)
+    share = np.full(len(lo), 1.0 / len(lo))
+    proof = Proof()
+    batch = BATCH
+    while len(lo):
+        a, b, s = lo[-batch:], hi[-batch:], share[-batch:]
+        lo, hi, share = lo[:-batch], hi[:-batch], share[:-batch]
+        begun = monotonic()
+        followed = follow(question, a, b, deadline)
+        if followed is None or proof.tried > most:
+            proof.open += [(x, y, 0) for x, y in zip(a[:5], b[:5], strict=True)]
+            return proof
+        proof.tried += len(a)
+        for k in np.flatnonzero(followed.sure):
+            proof.parts.append((a[k], b[k]))
+            proof.share += float(s[k])
+        _merge(proof, followed)
+        left = np.flatnonzero(~followed.sure)
+        if len(left):
+            proof.open = [(a[k], b[k], int(followed.until[k])) for k in left[:5]]
+            below, above, ok = _halves(a[left], b[left], followed.blame[left])
+            if not ok:
+                return proof
+            lo = np.concatenate([lo, above[0], below[0]])
+            hi = np.concatenate([hi, above[1], below[1]])
+            share = np.concatenate([share, s[left] / 2, s[left] / 2])
+        progress(proof.tried, proof.share)
+        # a batch that takes long leaves the deadline unseen
+        batch = int(np.clip(batch * 2 if monotonic() - begun < 1.0 else batch // 2, 4, 256))
+    proof.closed = True
+    proof.open = []
+    return proof
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A batch of boxes at the end: where the formula is sure, the first step of doubt, whom to blame, the hulls."""
+
+    sure: Any
+    until: Any
+    blame: Floats
+    lo: list[Floats]
+    hi: list[Floats]
+
+
+def follow(question: Question, lo: Floats, hi: Floats, deadline: float) -> Followed | None:
+    """Boxes ``(batch, n)`` through all periods; None if the time is over before."""
+    loop, n = question.loop, lo.shape[1]
+    alive = np.arange(len(lo))
+    states = initial(lo, hi)
+    run = Run(question.atoms, loop.states)
+    blame = np.zeros((len(lo), n))
+    until = np.full(len(lo), question.steps)
+    run.sample(states)
+    lows, highs = [lo], [hi]
+    for step in range(1, question.steps + 1):
+        if monotonic() > deadline:
+            return None
+        period = advance(loop, states)
+        states = period.end
+        blame[alive] += period.blame[:, :n] / (period.blame[:, :n].sum(axis=1, keepdims=True) + 1e-300)
+        run.span([_trimmed(part, loop) for part in period.tube])
+        run.sample(states)
+        low, high = np.full((len(lo), n), -np.inf), np.full((len(lo), n), np.inf)
+        for i, form in enumerate(states):
+            low[alive, i], high[alive, i] = form.range.lo, form.range.hi
+        lows.append(low)
+        highs.append(high)
+        gone = period.lost | doomed(question.formula, run, question.steps)
+        if gone.any():
+            until[alive[gone]] = step
+            keep = np.flatnonzero(~gone)
+            alive = alive[keep]
+            states = [Form(f.c[keep], f.g[keep], f.r[keep]) for f in states]
+            for table in (run.samples, run.between):
+                for atom, pairs in table.items():
+                    table[atom] = [(p[0][keep], p[1][keep]) for p in pairs]
+            if not len(keep):
+                break
+    sure = np.zeros(len(lo), bool)
+    if len(alive):
+        sure[alive] = surely(question.formula, run)
+    spread = np.zeros((len(lo), n))
+    spread[alive] = sum(np.abs(f.g[:, :n]) / np.maximum(f.radius, 1e-300)[:, None] for f in states)
+    return Followed(sure, until, blame + 1e-3 * spread + 1e-6 * (hi > lo), lows, highs)
+
+
+def _trimmed(part: list[Form], loop: Loop) -> list[Form]:
+    return part
+
+
+def doomed(formula: Formula, run: Run, steps: int) -> Any:
+    """Where the formula can no longer be shown, whatever comes: an ``always`` of a proposition that is in doubt."""
+    shape = next(iter(run.samples.values()))[0][0].shape
+    gone = np.zeros(shape, bool)
+    now = len(next(iter(run.samples.values()))) - 1
+    for part in formula.args if formula.op == "and" else (formula,):
+        if part.op == "G" and _propositional(part.args[0]):
+            a, b = part.interval or (0, None)
+            last = steps if b is None else min(steps, b)
+            if a <= now <= last:
+                gone |= ~_now(part.args[0], True, run, -1, run.samples)
+            if a < now <= last and next(iter(run.between.values())):
+                gone |= ~_now(part.args[0], True, run, -1, run.between)
+    return gone
+
+
+def _propositional(f: Formula) -> bool:
+    return f.op in ("atom", "true", "false") or (
+        f.op in ("not", "and", "or", "implies") and all(map(_propositional, f.args))
+    )
+
+
+def _now(f: Formula, want: bool, run: Run, t: int, table: dict[Formula, Any]) -> Any:
+    """Sure truth of a proposition at the last sample or span."""
+    if f.op == "atom":
+        return table[f][t][0 if want else 1]
+    if f.op in ("true", "false"):
+        shape = next(iter(run.samples.values()))[0][0].shape
+        return np.full(shape, (f.op == "true") == want)
+    if f.op == "not":
+        return _now(f.args[0], not want, run, t, table)
+    if f.op == "implies":
+        parts = [_now(f.args[0], not want, run, t, table), _now(f.args[1], want, run, t, table)]
+        return np.any(parts, axis=0) if want else np.all(parts, axis=0)
+    parts = [_now(a, want, run, t, table) for a in f.args]
+    return np.all(parts, axis=0) if (f.op == "and") == want else np.any(parts, axis=0)
+
+
+def _cut(lo: Floats, hi: Floats, split: int) -> tuple[Floats, Floats]:
+    """A box in ``split`` parts on each side that has a width, both ``(parts, n)``."""
+    los, his = lo[None], hi[None]
+    for i in range(len(lo)):
+        if hi[i] > lo[i] and split > 1:
+            edges = np.linspace(lo[i], hi[i], split + 1)
+            edges[0], edges[-1] = lo[i], hi[i]
+            a, b = np.repeat(los, split, axis=0), np.repeat(his, split, axis=0)
+            a[:, i], b[:, i] = np.tile(edges[:-1], len(los)), np.tile(edges[1:], len(los))
+            los, his = a, b
+    return los, his
+
+
+def _halves(lo: Floats, hi: Floats, blame: Floats) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats], bool]:
+    """The halves of boxes along the side that is most to blame; not ok if a side is too thin."""
+    each = np.arange(len(lo))
+    side = np.where(hi > lo, blame, -1.0).argmax(axis=1)
+    middle = 0.5 * (lo[each, side] + hi[each, side])
+    ok = bool(((middle > lo[each, side]) & (middle < hi[each, side])).all())
+    below, above = hi.copy(), lo.copy()
+    below[each, side] = above[each, side] = middle
+    return (lo, below), (above, hi), ok
+
+
+def _merge(proof: Proof, followed: Followed) -> None:
+    """The hulls of the proved parts into those of the proof."""
+    sure = followed.sure
+    if not sure.any():
+        return
+    for t, (low, high) in enumerate(zip(followed.lo, followed.hi, strict=True)):
+        lo, hi = low[sure].min(axis=0), high[sure].max(axis=0)
+        if t < len(proof.hull):
+            a, b = proof.hull[t]
+            proof.hull[t] = (np.minimum(a, lo), np.maximum(b, hi))
+        else:
+            proof.hull.append((lo, hi))
+
+
+__all__ = ["Followed", "Proof", "Question", "doomed", "follow", "generated", "initial", "prove"]
