@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from agentc.benchmarks.rows import Row
 
@@ -34,6 +35,8 @@ def run(rounds: int = 7, data: Path | None = None) -> list[Row]:
     rows: list[Row] = []
     if (data / "network").is_dir():
         rows += networks(data / "network")
+    if (data / "reach").is_dir():
+        rows += loops(data / "reach")
     return rows or [Row("verify", None, None, "", None, "s", "", None, f"{data} has no folder network or reach")]
 
 
@@ -54,6 +57,69 @@ def networks(folder: Path) -> Iterator[Row]:
             f"ACAS-Xu {key[0]} property {key[1]}: {answer.word}", seconds, theirs, "nnenum, published", None, "s",
             f"{wanted or 'decided'} in {OFFICIAL:g} s", right,
         )  # fmt: skip
+
+
+def loops(folder: Path) -> Iterator[Row]:
+    """The closed loops whose controllers are there, on their full initial sets: verdict, seconds and width.
+
+    ``width`` in the note is the reached interval's against the hull of 10,000 runs, at the end, per state. A violation
+    is a run of the float64 network here, for these files are no ONNX.
+    """
+    from time import monotonic
+
+    from agentc.benchmarks.reach_instances import INSTANCES, agent_of, read_polar
+    from agentc.compiler.systems.initial import initial_boxes
+    from agentc.runtime.verify.network.onnx_reader import Reading
+    from agentc.runtime.verify.reach.method import loop_of
+    from agentc.runtime.verify.reach.prove import Question, prove
+    from agentc.runtime.verify.reach.truth import propositions
+    from agentc.runtime.verify.simulation import Controller, Simulation
+
+    for instance in INSTANCES:
+        path = folder / f"{instance.controller}.polar"
+        if not path.is_file():
+            continue
+        agent = agent_of(instance)
+        system = agent.system
+        assert system is not None
+        network = instance.lift(read_polar(path))
+        controller = Controller(path.name, Reading(network, "", (), b"", True))
+        formula, start = agent.verifies[0].formula, time.perf_counter()
+        simulation = Simulation(system, controller, formula, instance.horizon)
+        signals, violated = _sample(simulation, agent, 512)
+        verdict, note = "falsified", ""
+        if not violated:
+            box = initial_boxes(system)[0]
+            loop = loop_of(system, controller, 4)
+            atoms = propositions(formula, system.variables)
+            question = Question(loop, formula, atoms, instance.horizon, box.lo, box.hi)
+            proof = prove(question, monotonic() + 60.0, 1, lambda *_: None)
+            verdict = "proved" if proof.closed else f"{proof.share:.0%} proved"
+        seconds = time.perf_counter() - start
+        if verdict == "proved":
+            signals, _ = _sample(simulation, agent, 10_000)
+            lo, hi = proof.hull[-1]
+            widths = [
+                f"{(b - a) / max(float(signals[v.name][:, -1].max() - signals[v.name][:, -1].min()), 1e-300):.2f}"
+                for a, b, v in zip(lo, hi, system.states, strict=True)
+            ]
+            note = f"{proof.tried} boxes, width {' '.join(widths)}"
+        wanted = "proved" if instance.holds else "falsified"
+        yield Row(f"ARCH-COMP {instance.name}: {verdict}", seconds, instance.peer, "published", None, "s",
+                  f"{wanted} in 60 s", verdict == wanted and seconds < 60, note)  # fmt: skip
+
+
+def _sample(simulation: Any, agent: Any, count: int) -> tuple[Any, bool]:
+    """Signals of random runs, and whether one of them violates."""
+    import numpy as np
+
+    from agentc.compiler.signals.robustness import compile_robustness
+
+    rng = np.random.default_rng(0)
+    start, _ = simulation.simulator.start(rng, count)
+    signals = simulation.rollouts(start, rng.random((count, simulation.steps, simulation.width)))
+    truth = compile_robustness(simulation.formula, agent.declared).satisfaction_at(signals)
+    return signals, not bool(np.asarray(truth).all())
 
 
 def _instances(folder: Path) -> list[tuple[Path, Path]]:

@@ -68,7 +68,7 @@ METHODS: dict[str, TrainerSchema] = {
         TrainerSchema(
             "falsify",
             "Search for a violation in a simulator, by robustness.",
-            (_TIME, _SEED, Setting("episodes", "int", 1000, "Most episodes to run.", 1)),
+            (_TIME, _SEED, _CONTROLLER, Setting("episodes", "int", 1000, "Most episodes to run.", 1)),
         ),
         TrainerSchema(
             "statistical",
@@ -76,7 +76,8 @@ METHODS: dict[str, TrainerSchema] = {
             (
                 _TIME,
                 _SEED,
-                Setting("episodes", "int", 1000, "Episodes to run.", 1),
+                _CONTROLLER,
+                Setting("episodes", "int", 1000, "Most episodes to run.", 1),
                 Setting("confidence", "float", 0.95, "Confidence of the test.", 0, 1, low_open=True),
             ),
         ),
@@ -84,5 +85,5 @@ METHODS: dict[str, TrainerSchema] = {
 }
 """Every method that ``verify f by ...`` may name."""
 
-BUILT: frozenset[str] = frozenset(("network",))
+BUILT: frozenset[str] = frozenset(("network", "falsify", "reach", "statistical"))
 """The methods whose backend is built."""

@@ -22,6 +22,7 @@ ROWS: tuple[Entry, ...] = (
     Entry("AS1314", "unfit-network", _E, "the network {path} is no chain of layers at `{where}`: {reason}"),
     Entry("AS1315", "malformed-property", _E, "the property {path} cannot be read: {reason}"),
     Entry("AS1316", "unfit-property", _E, "the network {path} has {network}, the {other} has {wanted}"),
+    Entry("AS1317", "unknown-controller", _E, "there is no controller `{name}`", "{known}"),
     Entry("AS1320", "unreadable-certificate", _E, "the certificate {path} cannot be read: {reason}"),
     Entry("AS1321", "rejected-certificate", _E, "the certificate {path} is rejected: {reason}"),
 )

@@ -30,7 +30,8 @@ class Form:
     @property
     def radius(self) -> Floats:
         """How far it can be from the centre, rounded up."""
-        return (np.abs(self.g).sum(axis=1) + self.r) * ROOM
+        radius: Floats = (np.abs(self.g).sum(axis=1) + self.r) * ROOM
+        return radius
 
     @property
     def range(self) -> Interval:

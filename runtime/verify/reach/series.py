@@ -133,7 +133,7 @@ class Series:
         self._graph, self._ring, self._constants = graph, ring, constants
         self._nodes: list[list[Any]] = [[] for _ in graph.nodes]
         self._extra: dict[int, list[Any]] = {}  # the cosine of a sine, and the like
-        
+
     def run(self, states: Mapping[str, Any], order: int) -> dict[str, list[Any]]:
         """The coefficients ``0 .. order`` of the states."""
         found: dict[str, list[Any]] = {name: [value] for name, value in states.items()}

@@ -26,8 +26,8 @@ OPERATORS = frozenset(("true", "false", "atom", "not", "and", "or", "implies", "
                        "F", "G", "U", "R", "W", "M", "X", "WX"))  # fmt: skip
 """The temporal fragment: the future, with intervals; the last sample ends it."""
 
-NUMBERS = frozenset(("const", "var", "neg", "abs", "sqrt", "sin", "cos", "exp", "log", "add", "sub", "mul", "div", "pow",
-                     "min", "max", "norm", "compare", "truth", "true", "false", "not", "and", "or"))  # fmt: skip
+NUMBERS = frozenset(("const", "var", "neg", "abs", "sqrt", "sin", "cos", "exp", "log", "add", "sub", "mul", "div",
+                     "pow", "min", "max", "norm", "compare", "truth", "true", "false", "not", "and", "or"))  # fmt: skip
 """What propositions may compute."""
 
 
@@ -40,6 +40,10 @@ class TruthArithmetic:
     def const(self, value: float) -> Any:
         """A constant."""
         return value
+
+    def number(self, value: Any) -> Form:
+        """A number as a form."""
+        return self._ring.form(value)
 
     def truth(self, value: bool) -> Pair:
         """A constant truth value."""
@@ -267,7 +271,8 @@ def _always(child: tuple[list[Any], list[Any]], a: int, b: int | None, n: int, y
 
 
 def _eventually(
-    goal: tuple[list[Any], list[Any]], through: tuple[list[Any], list[Any]] | None, a: int, b: int | None, n: int, no: Any
+    goal: tuple[list[Any], list[Any]], through: tuple[list[Any], list[Any]] | None, a: int, b: int | None, n: int,
+    no: Any,
 ) -> tuple[list[Any], list[Any]]:
     """Some sample of the window, with ``through`` at all moments before it."""
     samples, spans = [], []
