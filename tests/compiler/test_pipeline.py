@@ -44,7 +44,7 @@ def test_the_standard_library_is_right(path: Path) -> None:
 def test_what_waits_for_a_backend_is_said() -> None:
     by_name = {p.stem: codes(check(read(str(p)), root=str(p.parent))) for p in SPECS}
     assert by_name["doorkey"] == []
-    assert by_name["courier"] == ["AS0711", "AS0712", "AS0710"]
+    assert by_name["courier"] == ["AS0711", "AS0710"]
     assert by_name["researcher"] == ["AS0711"]
 
 
@@ -59,8 +59,8 @@ CONFIGURATION = [
     ("task f = F lit; train ppo { steps = 5 }", ["AS0513"]),
     ("task f = F lit; train grpo { group = 5 }", ["AS0711"]),
     ("safe g = G lit; verify g by reech", ["AS0620"]),
-    ("safe g = G lit; verify g by reach { spilt = 4 }", ["AS0611", "AS0712"]),
-    ("safe g = G lit; verify g by reach { horizon = 12s }", ["AS0712"]),
+    ("safe g = G lit; verify g by reach { spilt = 4 }", ["AS0611"]),
+    ("safe g = G lit; verify g by reach { horizon = 12s }", []),
     ("safe g = G lit; verify g by bmc { bound = -1 }", ["AS0614", "AS0712"]),
     ("task f = F lit; reward { robustness(f) : 1 }", ["AS0507"]),
     ("task f = F x > 3; reward { robustness(f) : 1 }", []),
