@@ -416,3 +416,8 @@ class AgentIR:
     def of_role(self, *roles: str) -> tuple[FormulaIR, ...]:
         """The formulas with one of these roles, in source order."""
         return tuple(item for item in self.formulas if item.role in roles)
+
+    @property
+    def trains_each(self) -> bool:
+        """Whether every task has episodes of its own (``train ... { tasks = each }``), and they are alternatives."""
+        return self.train is not None and self.train.settings.get("tasks") == "each"

@@ -10,7 +10,6 @@ ALGORITHMS: dict[str, str] = {
     "reinforce": "policy gradient with a baseline",
     "cql": "conservative Q-learning from recorded data",
     "dt": "decision transformer",
-    "crm": "counterfactual experiences for reward machines",
     "lagrange": "proximal policy optimisation under expected-cost budgets",
     "tgpo": "temporally grounded policy optimisation for signal temporal logic",
     "grpo": "group-relative policy optimisation of a language model",

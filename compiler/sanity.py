@@ -211,6 +211,15 @@ def _impossible_part(f: Formula, signals: Sequence[SignalIR]) -> Formula:
 
 
 def _together(agent: AgentIR, able: Mapping[str, DFA]) -> list[Diagnostic]:
+    if not agent.trains_each:
+        return _conflict(agent, able)
+    # tasks that have an episode each need not hold together: each is held against what holds in every episode
+    shared = {name: dfa for name, dfa in able.items() if agent.formula(name).role != "task"}
+    tasks = [name for name in able if name not in shared]
+    return [d for name in tasks for d in _conflict(agent, {**shared, name: able[name]})]
+
+
+def _conflict(agent: AgentIR, able: Mapping[str, DFA]) -> list[Diagnostic]:
     if len(able) < 2:
         return []
     try:

@@ -115,9 +115,20 @@ _NETWORK = (
     ),
     Setting("normalize_observations", "bool", False, "Scale vectors by their running mean and deviation."),
 )
+_TASKS = Setting(
+    "tasks",
+    "choice",
+    "together",
+    "Whether an episode is about all tasks, or about one of them in turn.",
+    choices=("together", "each"),
+)
+_COUNTERFACTUAL = Setting(
+    "counterfactual", "bool", True, "Learn from every step for all states in which a reward machine could have been."
+)
 _REWARD = (
     Setting("normalize_rewards", "bool", False, "Scale rewards by the running deviation of the return."),
     Setting("novelty", "float", 0.0, "Bonus for an observation at its first visit; it falls with the visits.", 0),
+    _TASKS,
 )
 _PRIVILEGED = (
     Setting("privileged", "text", "", "Parts of the observation that the value function alone reads, by name."),
@@ -162,6 +173,7 @@ PPO = TrainerSchema(
 )
 
 _REPLAY = (
+    replace(_COUNTERFACTUAL, default=False),
     Setting("replay_size", "int", 100_000, "Transitions that are kept.", 1, 100_000_000),
     Setting(
         "replay",
@@ -322,8 +334,54 @@ TD3_BC = TrainerSchema(
     _DISCOUNT,
 )
 
+Q = TrainerSchema(
+    "q",
+    "Q-learning in a table, for environments with few observations.",
+    _settings(
+        _RUN,
+        (
+            Setting("envs", "int", 1, "Environments stepped at once; they share the table.", 1, 4096),
+            Setting("rollout", "int", 1000, "Steps of each environment between two lines of the log.", 1, 1_000_000),
+            Setting("learning_rate", "float", 0.5, "How far a value moves to its new estimate.", 0, 1, low_open=True),
+            Setting("epsilon", "float", 0.1, "How often a random action is taken.", 0, 1),
+            Setting("initial", "float", 1.0, "Value of what was never tried: high values explore."),
+            Setting("hierarchy", "choice", "none", "Whether options for the edges of the machine are learned (`hrm`).",
+                    choices=("none", "hrm")),
+        ),
+        (_TASKS, _COUNTERFACTUAL),
+    ),
+    _DISCOUNT,
+)  # fmt: skip
+
+CRM = TrainerSchema(
+    "crm",
+    "Deep Q-learning for reward machines: every step teaches the values of all their states.",
+    _settings(
+        _RUN,
+        (
+            Setting("envs", "int", 32, "Environments stepped at once.", 1, 4096),
+            Setting("replay_size", "int", 200_000, "Steps that are kept.", 1, 100_000_000),
+            Setting("batch", "int", 64, "Steps of a gradient step; each counts for every state of the machines.",
+                    1, 1_000_000),
+            Setting("warmup", "int", 2000, "Steps before the first gradient step.", 0),
+            Setting("exploration", "float", 0.1, "Share of `steps` over which exploration falls.", 0, 1),
+            Setting("epsilon_end", "float", 0.02, "Probability of a random action in the end.", 0, 1),
+            Setting("tau", "float", 0.005, "Share of the way that a target network goes at a time.", 0, 1,
+                    low_open=True),
+        ),
+        _ADAM,
+        (
+            Setting("hidden", "int", 256, "Units of a hidden layer.", 1, 8192),
+            Setting("layers", "int", 3, "Hidden layers that all states share.", 1, 16),
+        ),
+        (_TASKS, _COUNTERFACTUAL),
+        **{"learning_rate": 5e-4, "max_grad_norm": 10.0},
+    ),
+    _DISCOUNT,
+)  # fmt: skip
+
 TRAINERS: dict[str, TrainerSchema] = {
-    schema.algorithm: schema for schema in (PPO, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC)
+    schema.algorithm: schema for schema in (PPO, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC, Q, CRM)
 }
 """Every algorithm that a ``train`` block may name."""
 

@@ -31,6 +31,13 @@ EPISODES = 200
 CONFIDENCE = 0.95
 """The confidence of an ``expect`` that states none, and of the intervals in reports."""
 
+def reads_machines(agent: AgentIR) -> bool:
+    """Whether the agent's policy observes the states of its machines' table, as its training says."""
+    if agent.train is None:
+        return False
+    counterfactual = agent.train.settings.get("counterfactual") is True
+    return agent.trains_each or counterfactual or agent.train.algorithm in ("q", "crm")
+
 EXIT = {Decision.HOLDS: 0, Decision.NOT_MET: 1, Decision.UNKNOWN: 3}
 
 
@@ -94,13 +101,47 @@ def accept(
 
     Seeds are disjoint from those of training. Raises :class:`AgentcError` if the environment cannot be made.
     """
-    done = run_episodes(lambda: SpecEnv.make(compiled, shaping=False), actor, episodes, seed, on_episode=on_episode)
-    roles = compiled.agent.of_role("task", "behavior", "safe", "assume")
+    agent = compiled.agent
+    if reads_machines(agent):
+        of_task = _by_task(compiled, actor, episodes, seed, on_episode)
+    else:
+        of_task = {}
+        done = run_episodes(
+            lambda: SpecEnv.make(compiled, shaping=False), actor, episodes, seed, on_episode=on_episode
+        )
+    if of_task:
+        done = [episode for row in of_task.values() for episode in row]
     return Acceptance(
-        tuple((expect.source, decide(compiled.agent, expect, done, seed)) for expect in compiled.agent.expects),
-        tuple(_rate(item.name, item.role, done) for item in roles),
+        tuple((e.source, decide(agent, e, of_task.get(e.subject, done), seed)) for e in agent.expects),
+        tuple(
+            _rate(item.name, item.role, of_task.get(item.name, done))
+            for item in agent.of_role("task", "behavior", "safe", "assume")
+        ),
         tuple(done),
     )
+
+
+def _by_task(
+    compiled: CompiledAgent,
+    actor: Actor,
+    episodes: int,
+    seed: int,
+    on_episode: Callable[[int, Episode], None] | None,
+) -> dict[str, list[Episode]]:
+    """Episodes in which an agent follows the table of its machines: as many for every task that has its own."""
+    from agentc.runtime.machine_table import tabulate
+    from agentc.runtime.task_env import TaskEnv
+
+    agent = compiled.agent
+    table = tabulate(compiled, each=agent.trains_each)
+    product = agent.train is not None and agent.train.algorithm == "q"
+    found: dict[str, list[Episode]] = {}
+    for number, name in enumerate(table.tasks):
+        def make(number: int = number) -> TaskEnv:
+            return TaskEnv(compiled, table, number, product=product)
+
+        found[name] = run_episodes(make, actor, episodes, seed, on_episode=on_episode)
+    return found
 
 
 def _within(episodes: Sequence[Episode]) -> list[Episode]:

@@ -11,10 +11,13 @@ from agentc.compiler.training_config import Scalar
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.configuration import CollectingConfig, TrainingConfig
+from agentc.runtime.learn.machine_config import MachineConfig
 from agentc.runtime.learn.registry import LEARNERS, configuration_class
 from agentc.runtime.learn.train import Callback, TrainResult, train
+from agentc.runtime.machine_table import tabulate
 from agentc.runtime.runs import Run, begin_run
 from agentc.runtime.spec_vector import SpecVectorEnv
+from agentc.runtime.task_vector import TaskVectorEnv
 
 
 def configuration(agent: AgentIR, seed: int | None = None, steps: int | None = None) -> TrainingConfig:
@@ -38,6 +41,21 @@ def configuration(agent: AgentIR, seed: int | None = None, steps: int | None = N
     return config if steps is None else replace(config, steps=steps)
 
 
+def environment(compiled: CompiledAgent, config: TrainingConfig) -> SpecVectorEnv | TaskVectorEnv:
+    """The environments that an agent is trained in: with the table of its machines where the learner reads one.
+
+    Raises :class:`AgentcError`: AS1500 to AS1502 where there can be no table, and what making the environment raises.
+    """
+    counterfactual = getattr(config, "counterfactual", False)
+    if counterfactual and getattr(config, "n_step", 1) > 1:
+        raise AgentcError([report("AS1504", None, agent=compiled.agent.name, n_step=config.n_step)])  # type: ignore[attr-defined]
+    in_turn = isinstance(config, CollectingConfig) and config.tasks == "each"
+    if not isinstance(config, CollectingConfig) or not (in_turn or counterfactual or isinstance(config, MachineConfig)):
+        return SpecVectorEnv(compiled, config.envs if isinstance(config, CollectingConfig) else 1)
+    table = tabulate(compiled, each=in_turn)
+    return TaskVectorEnv(compiled, table, config.envs, product=config.algorithm == "q")
+
+
 def train_agent(
     compiled: CompiledAgent,
     config: TrainingConfig,
@@ -47,8 +65,7 @@ def train_agent(
     callbacks: Sequence[Callback] = (),
 ) -> TrainResult:
     """Train with ``config`` in the folder of ``run``; see :func:`agentc.runtime.learn.train.train`."""
-    envs = config.envs if isinstance(config, CollectingConfig) else 1
-    env = SpecVectorEnv(compiled, envs)  # before anything is written: it may not be installed
+    env = environment(compiled, config)  # before anything is written: it may not be installed
     try:
         begin_run(run, compiled.agent)
         return train(env, config, run.folder, resume=resume, callbacks=callbacks)

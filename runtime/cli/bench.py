@@ -11,6 +11,7 @@ from agentc.lang.diagnostics import AgentcError, report
 
 BENCHMARKS = {
     "masked-gradient": ("masked_gradient", "The policy gradient with and without its mask, in exact arithmetic."),
+    "reward-machines": ("reward_machines", "Learning curves from reward machines, against the optimum."),
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
     "stl": ("stl", "Robustness, its gradients and online monitors, against STLCG++ and sentil."),
     "verify": ("verify", "Verdicts and times of ACAS-Xu and ARCH-COMP instances (--data)."),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium
 
-from agentc.runtime.envs.office_world import ACTIONS, OfficeWorld
+from agentc.runtime.envs.cell_world import CellBatch
+from agentc.runtime.envs.office_world import ACTIONS, OfficeWorld, office_map
 from agentc.runtime.envs.readings import TableReader
 from agentc.runtime.envs.registry import EngineArgument, SignalReader
 
@@ -40,6 +41,10 @@ class OfficeBinding:
     def make(self, arguments: Mapping[str, Literalish], render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
         """A new office world."""
         return OfficeWorld(**arguments, render_mode=render_mode)  # type: ignore[arg-type]
+
+    def batch(self, arguments: Mapping[str, Literalish], num_envs: int) -> CellBatch:
+        """N office worlds."""
+        return CellBatch(office_map(), num_envs, **arguments)  # type: ignore[arg-type]
 
     def accepts(self, env: gymnasium.Env[Any, Any]) -> bool:
         """Whether it is an office world."""

@@ -132,6 +132,11 @@ ENGINES: dict[str, Engine] = {
         Engine("minigrid", "agentc.runtime.envs.minigrid", "minigrid", "minigrid"),
         Engine("classic", "agentc.runtime.envs.classic", "gymnasium", "classic"),
         Engine("office", "agentc.runtime.envs.office", "gymnasium", "train"),
+        Engine("craft", "agentc.runtime.envs.craft", "gymnasium", "train"),
+        Engine("water", "agentc.runtime.envs.water", "gymnasium", "train"),
+        Engine("letters", "agentc.runtime.envs.letters", "gymnasium", "train"),
+        Engine("zones", "agentc.runtime.envs.zones", "gymnasium", "train"),
+        Engine("half_cheetah", "agentc.runtime.envs.half_cheetah", "mujoco", "mujoco"),
     )
 }
 """Every engine that an ``environment`` declaration may name."""

@@ -58,3 +58,4 @@ class CollectingConfig(TrainingConfig):
     envs: int = 8
     normalize_rewards: bool = False
     novelty: float = 0.0
+    tasks: str = "together"

@@ -26,7 +26,7 @@ from agentc.runtime.learn.replay.nstep import NStep
 from agentc.runtime.learn.replay.outcome import OutcomeReplay
 from agentc.runtime.learn.replay.prior import PriorReplay
 from agentc.runtime.learn.replay.uniform import UniformReplay, with_masks
-from agentc.runtime.learn.slots import Replay, State, Stateful
+from agentc.runtime.learn.slots import Relabel, Replay, State, Stateful
 from agentc.runtime.learn.trajectory import Trajectory
 from agentc.runtime.learn.transitions import transitions_of
 from agentc.runtime.learn.vector import Array
@@ -42,6 +42,8 @@ class OffPolicyLearner:
         self.config = config
         self.objective = objective
         self.replay = replay
+        self.relabel: Relabel | None = None
+        """M9: what is stored in place of what happened."""
         self.network, self.actor = objective.network, objective.actor
         self.cycle = config.train_every
         self._n_step = NStep(config.n_step, config.envs)
@@ -66,6 +68,8 @@ class OffPolicyLearner:
 
     def _store(self, trajectory: Trajectory) -> None:
         every = transitions_of(trajectory, self.config.discount)
+        if self.relabel is not None:
+            every = self.relabel(trajectory, every)
         if self.config.n_step == 1:
             self.replay.add(every)
             return

@@ -27,6 +27,7 @@ class OffPolicyConfig(CollectingConfig):
     n_step: int = 1
     tau: float = 0.005
     outcome_share: float = 0.25
+    counterfactual: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class Policy:
     def of(saved: Checkpoint, path: Path) -> Policy:
         """From a checkpoint that was read from ``path``."""
         try:
-            network = ActorCritic(Architecture.from_data(saved.architecture))
+            network = _network(saved.algorithm, Architecture.from_data(saved.architecture))
             network.load_state_dict({k: torch.from_numpy(a) for k, a in saved.group("network").items()})
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise checkpoints.damaged(path, f"{type(error).__name__}: {error}") from None
@@ -118,6 +118,14 @@ class Policy:
                 noise = draw(self.architecture.action, (len(inputs[0]),), randomness)
                 action = policy.sample(torch.from_numpy(noise)).numpy()
         return enacted(self.architecture.action, action)
+
+
+def _network(algorithm: str, architecture: Architecture) -> ActorCritic:
+    if algorithm == "crm":
+        from agentc.runtime.learn.networks.machine_values import MachineNetwork
+
+        return MachineNetwork(architecture)
+    return ActorCritic(architecture)
 
 
 def _read(key: str, part: Part | None) -> str:

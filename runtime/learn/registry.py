@@ -16,6 +16,7 @@ import torch
 from agentc.runtime.learn.architecture import Architecture, architecture_for
 from agentc.runtime.learn.configuration import TrainingConfig
 from agentc.runtime.learn.learner import Learner
+from agentc.runtime.learn.machine_config import MachineConfig, WithMachines
 from agentc.runtime.learn.vector import VectorEnv
 
 MakeLearner = Callable[[Architecture, Any, torch.Generator], Learner]
@@ -48,6 +49,16 @@ LEARNERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
         "agentc.runtime.learn.off_policy_config:TD3BCConfig",
         "agentc.runtime.learn.offline:td3_bc",
         {"head": "deterministic", "critic": False},
+    ),
+    "q": (
+        "agentc.runtime.learn.machine_config:QConfig",
+        "agentc.runtime.learn.table_learner:TableLearner",
+        {"head": "values", "critic": False},
+    ),
+    "crm": (
+        "agentc.runtime.learn.machine_config:CRMConfig",
+        "agentc.runtime.learn.machine_learner:MachineLearner",
+        {"head": "values", "critic": False},
     ),
 }
 """By algorithm: its configuration, its learner, and what its deployed network is (see ``architecture_for``)."""
@@ -88,8 +99,19 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
         privileged=tuple(str(getattr(config, "privileged", "")).split()),
         **network,
     )
+    if isinstance(config, MachineConfig):
+        if not isinstance(env, WithMachines):
+            raise TypeError(f"`{config.algorithm}` learns from reward machines: the environment has no table of them")
+        return env, _load(maker)(architecture, config, generator, env.table)
     make: MakeLearner = _load(maker)
-    return env, make(architecture, config, generator)
+    learner = make(architecture, config, generator)
+    if getattr(config, "counterfactual", False) and isinstance(env, WithMachines):
+        from agentc.runtime.learn.off_policy import OffPolicyLearner
+        from agentc.runtime.learn.replay.counterfactual import Counterfactual
+
+        assert isinstance(learner, OffPolicyLearner)
+        learner.relabel = Counterfactual(env.table, config.discount)
+    return env, learner
 
 
 def _load(name: str) -> Any:

@@ -35,11 +35,13 @@ class EpisodeWindow:
         self._columns: dict[str, deque[float]] = {}
 
     def add(self, ended: NDArray[np.bool_], info: Mapping[str, Array]) -> None:
-        """Take in the rows of ``info`` where an episode ended."""
+        """Take in the rows of ``info`` where an episode ended; NaN is what an episode says nothing of."""
         rows = np.flatnonzero(ended)
         self.episodes += len(rows)
         for key, array in info.items():
-            self._columns.setdefault(key, deque(maxlen=self._size)).extend(array[rows].tolist())
+            self._columns.setdefault(key, deque(maxlen=self._size)).extend(
+                value for value in array[rows].tolist() if value == value
+            )
 
     def statistics(self) -> EpisodeStatistics:
         """The means as they are now."""
