@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 from agentc.compiler.training_config import TRAINERS, Scalar
-from agentc.runtime.learn.configuration import TrainingConfig
+from agentc.runtime.learn.configuration import CollectingConfig
 from agentc.runtime.machine_table import MachineTable
 
 
@@ -21,7 +21,7 @@ class WithMachines(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class MachineConfig(TrainingConfig):
+class MachineConfig(CollectingConfig):
     """What both are told; see :data:`agentc.compiler.training_config.TRAINERS`."""
 
     counterfactual: bool = True
