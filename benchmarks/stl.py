@@ -14,6 +14,7 @@ import functools
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ BATCHES, STEPS, LONG = (256, 1024), 256, 100_000
 def run(rounds: int = 7, data: Path | None = None) -> list[Row]:
     """All rows of the benchmark; ``data`` is not needed."""
     compiled = compile_robustness(compile_formula(FORMULA, SIGNALS), SIGNALS)
-    return [*gradients(compiled, rounds), *values(compiled, rounds)]
+    return [*gradients(compiled, rounds), *values(compiled, rounds), *online(rounds)]
 
 
 def walks(batch: int, steps: int) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -154,7 +155,7 @@ def values(compiled: Robustness, rounds: int) -> list[Row]:
         [cpu(lambda: compiled.robustness(long), 5), cpu(lambda: theirs.robustness_signal(built), 3)], max(rounds, 7)
     )
     row = compared(case, *found, peer_name="sentil", unit="CPU s", target="<= 5 ms")
-    rows = [Row(*{**row.data(), "holds": statistics.median(found[0]) <= 0.005}.values())]
+    rows = [replace(row, holds=statistics.median(found[0]) <= 0.005)]
     many = walks(1024, STEPS)
     traces = [trace(one) for one in many]
     pairs: list[tuple[Callable[[], Any], Callable[[], Any]]] = [
@@ -170,4 +171,65 @@ def values(compiled: Robustness, rounds: int) -> list[Row]:
                 target="ratio <= 1/5", holds=lambda ratio: ratio <= 1 / 5,
             )
         )  # fmt: skip
+    return rows
+
+
+# ---------------------------------------------------------------- online
+
+THREE_DEEP = (
+    "G (x > 0 -> F[0,50] (y > 0 & G[0,20] z > 0))",
+    "G (x > 0 -> F[0,5000] (y > 0 & G[0,2000] z > 0))",
+    "F (x > 0 & F (y > 0 & F z > 0))",
+)
+ENVS, ONLINE_STEPS = 1024, 2000
+
+
+def online(rounds: int) -> list[Row]:
+    """Microseconds a step of one environment, of many at once and of a single stream, against sentil's stream."""
+    from agentc.runtime.robustness_monitor import RobustnessMonitor
+
+    signals = tuple(SignalIR(name, "real", lo=-100, hi=100) for name in "xyz")
+    samples = np.random.default_rng(0).normal(size=(ONLINE_STEPS, 3, ENVS))
+    many = [dict(zip("xyz", step, strict=True)) for step in samples]
+    one = [{name: row[:1] for name, row in step.items()} for step in many]
+    try:
+        import sentil  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        sentil = None
+    rows = []
+    for text in THREE_DEEP:
+        formula = compile_formula(text, signals)
+
+        def stepped(
+            steps: list[dict[str, Any]], envs: int, f: Any = formula
+        ) -> Callable[[], float]:
+            def measure() -> float:
+                monitor = RobustnessMonitor(f, envs, signals)
+                start = time.process_time()
+                for step in steps:
+                    monitor.step(step)
+                return (time.process_time() - start) / len(steps) / envs * 1e6
+
+            return measure
+
+        def theirs(f: str = text) -> float:
+            monitor = sentil.OnlineMonitor(f)
+            order = sorted("xyz", key=lambda name: monitor.symbol_index(name) or 0)
+            packed = [np.array([step[name][0] for name in order]) for step in one]
+            start = time.process_time()
+            for at, values_ in enumerate(packed):
+                monitor.update_packed(float(at), values_)
+            return (time.process_time() - start) / len(packed) * 1e6
+
+        measures = [stepped(many, ENVS), stepped(one, 1), *([theirs] if sentil is not None else [])]
+        found = interleaved(measures, min(rounds, 5))
+        peer = found[2] if sentil is not None else None
+        note = "" if peer is not None else "sentil is not installed"
+        row = compared(f"online, {ENVS} environments: {text}", found[0], peer, peer_name="sentil", unit="us/env-step",
+                       target="<= 0.25 us, ratio <= 1/5", note=note)  # fmt: skip
+        good = statistics.median(found[0]) <= 0.25 and (row.ratio is None or row.ratio <= 1 / 5)
+        rows.append(replace(row, holds=good))
+        row = compared(f"online, one stream: {text}", found[1], peer, peer_name="sentil", unit="us/step",
+                       target="<= 5 us", note=note)  # fmt: skip
+        rows.append(replace(row, holds=statistics.median(found[1]) <= 5))
     return rows

@@ -104,7 +104,7 @@ def evaluate(
         elif node.op == "prev":
             values[k] = _before(arrays, values[node.args[0]], needs[node.args[0]], span)
         else:
-            values[k] = _apply(node, arrays, [_rows(values[a], needs[a], span) for a in node.args])
+            values[k] = apply(node, arrays, [_rows(values[a], needs[a], span) for a in node.args])
     return values
 
 
@@ -130,7 +130,7 @@ def at_points(
             assert isinstance(inner, tuple)
             values[k] = read(inner, 1)
         else:
-            values[k] = _apply(node, arrays, [values[a] for a in node.args])
+            values[k] = apply(node, arrays, [values[a] for a in node.args])
     return values
 
 
@@ -198,7 +198,8 @@ _TEXTS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _apply(node: Scalar, arrays: Arrays, x: list[Any]) -> Any:
+def apply(node: Scalar, arrays: Arrays, x: list[Any]) -> Any:
+    """An operation of the values of its arguments, arrays or numbers."""
     op, xp = node.op, arrays.xp
     if op in _TRUTH:
         result = _TRUTH[op](x[0], x[1])
@@ -283,7 +284,7 @@ def _constant(node: Scalar, x: list[Any]) -> float:
     from agentc.compiler.signals.arrays import NUMPY
 
     with np.errstate(all="ignore"):
-        return float(_apply(node, NUMPY, [np.full((1, 1), v) for v in x])[0, 0])
+        return float(apply(node, NUMPY, [np.full((1, 1), v) for v in x])[0, 0])
 
 
 def _texts(test: Callable[[Any, Any], Any], x: list[Any]) -> Any:

@@ -58,4 +58,14 @@ ROWS: tuple[Entry, ...] = (
         "a step of {given} s was asked for, and the environment declares {declared} s",
         "`--resample {declared}` is what the formulas count in",
     ),
+    Entry(
+        "AS1019", "past-over-endless-future", ERROR,
+        "`{formula}` looks back at what looks ahead without end, which no step settles: it is not monitored online",
+        "give what looks ahead an interval; recorded traces are judged without one (`agentc monitor`)",
+    ),
+    Entry(
+        "AS1020", "online-over-budget", ERROR,
+        "`{formula}` nests operators without end: it takes more than {most} states",
+        "give some of them an interval, or monitor its parts",
+    ),
 )

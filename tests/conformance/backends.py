@@ -39,6 +39,7 @@ GUARDS, HOA = "agentc.compiler.automata.guards", "agentc.compiler.automata.hoa"
 ROBUSTNESS = "agentc.compiler.signals.robustness"
 SIGNALS = (ROBUSTNESS, *(f"agentc.compiler.signals.{m}" for m in ("plan", "windows", "atoms", "scalars", "regions")))
 DECOMPOSE = "agentc.compiler.signals.decompose"
+ONLINE, STREAMS = "agentc.compiler.signals.online", "agentc.runtime.robustness_monitor"
 AUTOMATA = (LTLF, PROGRESSION, BDD, MTBDD, MINIMIZE, DFA)
 
 
@@ -871,3 +872,59 @@ def _subgoals(load: Load) -> Implementation:
         return found
 
     return Implementation(lambda case: fragment(case.formula) <= TIMED_SUBGOALS, run)
+
+
+@backend("online robustness", "robust", ONLINE, STREAMS, least=0.8, every=3, tolerance=1e-9)
+def _online_robustness(load: Load) -> Implementation:
+    """The value at the end, with the interval after every step: it holds the values of that prefix and of the trace."""
+    online, streams = load(ONLINE), load(STREAMS)
+
+    def run(case: Case) -> Sequence[Any]:
+        try:
+            program = online.compile_online(case.formula, case.signals.values())
+        except AgentcError as error:
+            if {d.code for d in error.diagnostics} <= {"AS1019", "AS1020"}:
+                raise RefusedError from error
+            raise
+        # traces of different lengths in one monitor: each environment begins with the last steps in mind
+        longest = max(map(len, case.traces))
+        columns = _columns_of_steps(case, longest)
+        monitor = streams.RobustnessMonitor(program, len(case.traces))
+        found: list[Any] = [None] * len(case.traces)
+        bounds: list[list[tuple[float, float]]] = [[] for _ in case.traces]
+        for step, valuations in enumerate(columns):
+            begin = np.array([longest - len(trace) == step for trace in case.traces])
+            if begin.any():
+                monitor.reset(begin)
+            low, high = monitor.step(valuations)
+            for i, trace in enumerate(case.traces):
+                if step >= longest - len(trace):
+                    bounds[i].append((float(low[i]), float(high[i])))
+            if step % 5 == 2 or step == longest - 1:
+                value = monitor.value()
+                for i, trace in enumerate(case.traces):
+                    at = step - (longest - len(trace))
+                    if at >= 0:
+                        expected = robustness(case.formula, Trace(trace.valuations[: at + 1]))
+                        if expected != value[i] and abs(expected - value[i]) > 1e-9 * max(1, abs(expected)):
+                            return [*found[:i], float(value[i]), *found[i + 1 :]]
+                        found[i] = float(value[i])
+        for value, course in zip(found, bounds, strict=True):
+            if any(not lo - 1e-9 <= value <= hi + 1e-9 for lo, hi in course):
+                raise ValueError(f"{value} is outside of an interval: {course}")
+        return found
+
+    return Implementation(_reads_steps, run)
+
+
+def _columns_of_steps(case: Case, longest: int) -> Iterator[dict[str, Any]]:
+    """What each step shows to a monitor of all traces, which end together; before a trace begins, its first step."""
+    labelling = importlib.import_module(LABELLING)
+    for step in range(longest):
+        at = [max(step - (longest - len(trace)), 0) for trace in case.traces]
+        yield {
+            name: labelling.encode(
+                name, case.signals.get(name), [trace[t].get(name) for trace, t in zip(case.traces, at, strict=True)]
+            )
+            for name in ir.signals(case.formula) or ("p",)
+        }
