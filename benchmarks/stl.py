@@ -10,6 +10,7 @@ a loop over the traces; its recurrent operators are left out, since they give ot
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import statistics
 import time
@@ -192,10 +193,11 @@ def online(rounds: int) -> list[Row]:
     samples = np.random.default_rng(0).normal(size=(ONLINE_STEPS, 3, ENVS))
     many = [dict(zip("xyz", step, strict=True)) for step in samples]
     one = [{name: row[:1] for name, row in step.items()} for step in many]
-    try:
+    peer_: Any = None
+    with contextlib.suppress(ImportError):
         import sentil  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        sentil = None
+
+        peer_ = sentil
     rows = []
     for text in THREE_DEEP:
         formula = compile_formula(text, signals)
@@ -213,7 +215,7 @@ def online(rounds: int) -> list[Row]:
             return measure
 
         def theirs(f: str = text) -> float:
-            monitor = sentil.OnlineMonitor(f)
+            monitor = peer_.OnlineMonitor(f)
             order = sorted("xyz", key=lambda name: monitor.symbol_index(name) or 0)
             packed = [np.array([step[name][0] for name in order]) for step in one]
             start = time.process_time()
@@ -221,9 +223,9 @@ def online(rounds: int) -> list[Row]:
                 monitor.update_packed(float(at), values_)
             return (time.process_time() - start) / len(packed) * 1e6
 
-        measures = [stepped(many, ENVS), stepped(one, 1), *([theirs] if sentil is not None else [])]
+        measures = [stepped(many, ENVS), stepped(one, 1), *([theirs] if peer_ is not None else [])]
         found = interleaved(measures, min(rounds, 5))
-        peer = found[2] if sentil is not None else None
+        peer = found[2] if peer_ is not None else None
         note = "" if peer is not None else "sentil is not installed"
         row = compared(f"online, {ENVS} environments: {text}", found[0], peer, peer_name="sentil", unit="us/env-step",
                        target="<= 0.25 us, ratio <= 1/5", note=note)  # fmt: skip
