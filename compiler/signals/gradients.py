@@ -70,7 +70,7 @@ def sensitivity(compiled: Robustness, data: Batch, step: int = 0) -> Sensitivity
         if one.op == "atom":
             rows_of = arrays.nonzero(node == k)
             if len(rows_of):
-                entries += _entries(plan, traces, k, rows_of, at[rows_of], rows_of)
+                entries += margin_entries(plan, traces, k, rows_of, at[rows_of], rows_of)
     return Sensitivity(joined(arrays, values), tuple(entries))
 
 
@@ -82,9 +82,9 @@ def value_and_gradient(compiled: Robustness, data: Batch, step: int = 0) -> tupl
     """
     found = sensitivity(compiled, data, step)
     traces = compiled.batch(data)
-    gradient = _zeros(traces)
+    gradient = zeros_of(traces)
     for e in found.entries:
-        _add(traces, gradient, e, e.derivative)
+        add_entries(traces, gradient, e, e.derivative)
     return found.value, gradient
 
 
@@ -104,7 +104,7 @@ class WholeSignal:
         """
         traces, plan = self.compiled.batch(self.data), self.compiled.plan
         arrays = traces.arrays
-        gradient = _zeros(traces)
+        gradient = zeros_of(traces)
         atoms = [k for k, n in enumerate(plan.nodes) if n.op == "atom" and plan.atoms[n.index].margin is not None]
         for rows, place in self.places:
             total = _collected(arrays, place, weights[rows].T, len(atoms) * traces.length)
@@ -114,8 +114,8 @@ class WholeSignal:
                 if not len(steps):
                     continue
                 weight = part[steps, columns]
-                for e in _entries(plan, traces, k, columns + rows.start, steps, columns):
-                    _add(traces, gradient, e, e.derivative * weight)
+                for e in margin_entries(plan, traces, k, columns + rows.start, steps, columns):
+                    add_entries(traces, gradient, e, e.derivative * weight)
         return gradient
 
 
@@ -165,8 +165,8 @@ def _collected(arrays: Arrays, place: Array, weights: Array, size: int) -> Array
     return total.reshape(size, batch).astype(weights.dtype, copy=False)
 
 
-def _entries(plan: Plan, traces: Traces, k: int, rows: Array, steps: Array, outputs: Array) -> list[Entries]:
-    """The derivatives of the atom of a node at some points."""
+def margin_entries(plan: Plan, traces: Traces, k: int, rows: Array, steps: Array, outputs: Array) -> list[Entries]:
+    """The derivatives of the atom of a node at some points: trace ``rows[i]``, step ``steps[i]``."""
     node = plan.nodes[k]
     margin = plan.atoms[node.index].margin
     assert margin is not None
@@ -185,7 +185,8 @@ def _entries(plan: Plan, traces: Traces, k: int, rows: Array, steps: Array, outp
     ]
 
 
-def _zeros(traces: Traces) -> Any:
+def zeros_of(traces: Traces) -> Any:
+    """A gradient that is zero, of the form of the traces."""
     xp = traces.arrays.xp
 
     def zeros(x: Array) -> Array:
@@ -197,8 +198,8 @@ def _zeros(traces: Traces) -> Any:
     return zeros(traces.data)
 
 
-def _add(traces: Traces, gradient: Any, e: Entries, derivative: Any) -> None:
-    """Every point occurs once in the entries, so adding is enough."""
+def add_entries(traces: Traces, gradient: Any, e: Entries, derivative: Any) -> None:
+    """Add derivatives to a gradient; every point occurs once in the entries."""
     if traces.places is not None:
         gradient[e.rows, e.steps, traces.places[e.key]] += derivative
         return

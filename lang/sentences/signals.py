@@ -68,4 +68,10 @@ ROWS: tuple[Entry, ...] = (
         "`{formula}` nests operators without end: it takes more than {most} states",
         "give some of them an interval, or monitor its parts",
     ),
+    Entry(
+        "AS1021", "no-mean-of-until", ERROR,
+        "`{formula}` has no arithmetic-geometric mean: `U R S T W M` are no means of what they look at",
+        "log-sum-exp smooths them: `kind=\"log-sum-exp\"`",
+    ),
+    Entry("AS1022", "smoothing-setting", ERROR, "`{name}` is {value}", "it is a positive number"),
 )
