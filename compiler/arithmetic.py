@@ -23,6 +23,7 @@ from typing import Any
 
 from agentc.compiler.agent import AgentIR, SignalIR
 from agentc.compiler.automata.guards import label
+from agentc.compiler.equality import check_equalities
 from agentc.compiler.logic.alphabet import Group, Letter, deciding, is_action
 from agentc.compiler.logic.ir import Formula, Node, Term, Value, const, postorder
 from agentc.compiler.logic.rewrite import reads_previous
@@ -78,7 +79,7 @@ def arithmetic_sanity(agent: AgentIR, said: Sequence[Diagnostic]) -> list[Diagno
     """What the arithmetic of an agent's propositions adds to what was ``said``, and what of it was not decided."""
     decider = Arithmetic()
     with deciding(decider):
-        found = sanity(agent)
+        found = (*sanity(agent), *check_equalities(agent))
     before = {(d.code, d.span) for d in said}
     new = [d for d in found if (d.code, d.span) not in before]
     notes = []
@@ -89,6 +90,13 @@ def arithmetic_sanity(agent: AgentIR, said: Sequence[Diagnostic]) -> list[Diagno
             shown = ", ".join(f"`{label(a)}`" for a in atoms)
             notes.append(report("AS1640", agent.formulas[0].span, atoms=shown, reason=reason))
     return [*new, *notes]
+
+
+def with_arithmetic(agent: AgentIR, said: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """What was said of an agent in plain Python, with what its arithmetic adds, and decides of what was left open."""
+    equalities = {e.span for e in agent.equalities}
+    kept = [d for d in said if d.code != "AS1627" or d.span not in equalities]
+    return [*kept, *arithmetic_sanity(agent, kept)]
 
 
 def _names(atoms: Sequence[Formula]) -> tuple[str, ...]:

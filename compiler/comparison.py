@@ -176,6 +176,8 @@ def _compared(
         "lost": None if fewer is None else _witness(lost, fewer, one, two, declared, holds=False),
         "gained": None if more is None else _witness(gained, more, one, two, declared, holds=True),
     }
+    if any(w is not None and w.trace is None for w in seen.values()):
+        return answer(Relation.UNKNOWN, reason="no values are known of a trace that would tell them apart", **seen)
     if fewer is None:
         return answer(Relation.EQUAL if more is None else Relation.WEAKER, **seen)
     return answer(Relation.STRONGER if more is None else Relation.INCOMPARABLE, **seen)

@@ -55,6 +55,8 @@ def _check(agent: AgentIR, item: EqualityIR) -> list[Diagnostic]:
     seen = witness(
         apart, word, (_formula(left), _formula(right)), lambda trace: holds(left, trace) != holds(right, trace)
     )
+    if seen.trace is None:
+        return undecided("no values are known of a trace that would tell them apart; `agentc compile` asks the solver")
     first = one.accepting[one.run(_projected(apart, one, word))]
     # an example is about a formula: the one of the two, the right one of two
     about, satisfied = (item.left, first) if isinstance(right, MachineIR) else (item.right, not first)

@@ -43,9 +43,10 @@ class Realizability:
     @property
     def answer(self) -> bool | None:
         """Whether the spec is realizable; None if that is not known."""
-        if self.solution is None or (not self.solution.realizable and not self.solution.arena.exact):
+        if self.solution is None:
             return None
-        return self.solution.realizable
+        winner = "agent" if self.solution.realizable else "environment"
+        return None if winner in self.solution.arena.generous else self.solution.realizable
 
 
 def controlled(agent: AgentIR) -> tuple[str, ...]:
@@ -120,7 +121,7 @@ def findings(found: Realizability) -> list[Diagnostic]:
     agent = found.agent
     wanted = [f for f in agent.formulas if f.role != "assume"]
     if found.answer is None:
-        reason = found.reason or "atoms mix what the agent and the environment control, in a way that is not decided"
+        reason = found.reason or "which values of several numbers can occur together is not decided"
         return [report("AS1632", wanted[0].span if wanted else None, name=agent.name, reason=reason)]
     said: list[Diagnostic] = []
     if found.trivial:

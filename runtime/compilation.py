@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from agentc.compiler.agent import AgentIR
-from agentc.compiler.arithmetic import ROUNDING, Arithmetic, arithmetic_sanity
+from agentc.compiler.arithmetic import ROUNDING, Arithmetic, with_arithmetic
 from agentc.compiler.backends.base import backends
 from agentc.compiler.bundle import Bundle, read_bundle, write_bundle
 from agentc.compiler.imported import automata_files
@@ -46,7 +46,7 @@ def compile_checked(result: CheckResult, out: Path = BUILD) -> Compilation:
             names = {agent.name for agent in spec.agents}
             for agent in result.agents:
                 if agent.name in names:
-                    found.extend(arithmetic_sanity(agent, found))
+                    found = with_arithmetic(agent, found)
                     with deciding(Arithmetic(ROUNDING)):
                         artifacts, more = derive(agent)
                     found.extend(more)

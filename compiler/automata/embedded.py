@@ -10,6 +10,7 @@ not look back is decided by the letter alone and put into the diagrams.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -93,7 +94,7 @@ def _composed(predicate: Term, declared: tuple[SignalIR, ...], translate: Transl
 
     nodes, roots, accepting = _table(predicate)
     read = [normal(a, declared) for a in predicate.args if isinstance(a, Formula)]
-    here = [all(n.op in ("true", "false", "atom", "not", *_BOOLEAN) for n in formula_nodes(f)) for f in read]
+    here = [all(n.op in ("true", "false", "atom", "not", "and", "or") for n in formula_nodes(f)) for f in read]
     past = {
         i: translate(formula("F", (and_(LAST, f),))) for i, f in enumerate(read) if not here[i]
     }  # holds just when the proposition holds at the last step read
@@ -204,7 +205,7 @@ def _roots(dfa: DFA, table: Mtbdd) -> list[int]:
 
 
 def _set(table: Mtbdd, f: Formula, level: dict[Formula, int]) -> int:
-    """The letters on which a formula of one step holds."""
+    """The letters on which a formula of one step holds, in its normal form: with `& | !` alone."""
     made: dict[Formula, int] = {}
 
     def both(a: int, b: int) -> int:
@@ -222,21 +223,9 @@ def _set(table: Mtbdd, f: Formula, level: dict[Formula, int]) -> int:
         elif node.op == "not":
             made[node] = negated(x[0])
         elif node.op == "and":
-            made[node] = YES
-            for part in x:
-                made[node] = both(made[node], part)
+            made[node] = functools.reduce(both, x, YES)
         else:
-            if node.op == "implies":
-                x = [negated(x[0]), x[1]]
-            joint = x[0]
-            for part in x[1:]:
-                either = negated(both(negated(joint), negated(part)))
-                if node.op in ("or", "implies"):
-                    joint = either
-                else:
-                    differ = both(either, negated(both(joint, part)))
-                    joint = differ if node.op == "xor" else negated(differ)
-            made[node] = joint
+            made[node] = negated(functools.reduce(both, map(negated, x), YES))
     return made[f]
 
 

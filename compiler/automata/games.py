@@ -54,15 +54,15 @@ class Choice:
 class Arena:
     """The positions of a game: ``after[s][c]`` are the states that choice ``c`` may lead to from state ``s``.
 
-    ``first`` are the states after step 0. ``exact`` is False where atoms mix what both control in a way that is not
-    decided: then the environment is given more than it has.
+    ``first`` are the states after step 0. ``generous`` names the sides (``agent``, ``environment``) that are given more
+    than they have, because which truth values can occur together is not decided: what such a side wins may not be won.
     """
 
     dfa: DFA
     choices: tuple[Choice, ...]
     first: frozenset[int]
     after: tuple[tuple[frozenset[int], ...], ...]
-    exact: bool
+    generous: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -89,22 +89,25 @@ class Solution:
 # ---------------------------------------------------------------- arenas
 
 
-def choices(alphabet: Alphabet, declared: Iterable[SignalIR], controlled: Collection[str]) -> tuple[list[Choice], bool]:
-    """The choices of the agent, and whether they are exact. Raises ``OverBudgetError`` if there are too many."""
+def choices(
+    alphabet: Alphabet, declared: Iterable[SignalIR], controlled: Collection[str]
+) -> tuple[list[Choice], frozenset[str]]:
+    """The choices of the agent, and the sides that are given too much. Raises ``OverBudgetError``: too many choices."""
     declared = tuple(declared)
     options: list[list[tuple[Mapping[str, Value], frozenset[Letter] | None]]] = []
-    exact = True
+    generous: set[str] = set()
     for group in alphabet.groups:
         own = [n for n in group.signals if n in controlled]
-        if not own:
-            options.append([({}, None)])
-        elif len(own) == len(group.signals):
+        mixed = _mixed(group, own, declared) if 0 < len(own) < len(group.signals) else None
+        if own and len(own) == len(group.signals):
             options.append(_alone(group))
-            exact = exact and not group.free
-        else:
-            mixed = _mixed(group, own, declared)
-            exact = exact and mixed is not None
-            options.append(mixed if mixed is not None else [({}, None)])
+            generous |= {"agent"} if group.free else set()
+        elif mixed is not None:
+            options.append(mixed)
+        else:  # the environment's; what it did at the step before binds it, which letters do not show
+            options.append([({}, None)])
+            if own or group.free or any(n.startswith("prev.") for n in group.signals):
+                generous.add("environment")
     if math.prod(map(len, options)) > MAX_CHOICES:
         raise OverBudgetError(f"{MAX_CHOICES:,} combinations of what the agent controls")
     found = []
@@ -113,7 +116,7 @@ def choices(alphabet: Alphabet, declared: Iterable[SignalIR], controlled: Collec
         for part, _ in combination:
             values.update(part)
         found.append(Choice(values, tuple(letters for _, letters in combination)))
-    return found, exact
+    return found, frozenset(generous)
 
 
 def _alone(group: Group) -> list[tuple[Mapping[str, Value], frozenset[Letter] | None]]:
@@ -195,7 +198,7 @@ def _outcomes(
 
 def arena(dfa: DFA, declared: Iterable[SignalIR], controlled: Collection[str], budget: Budget) -> Arena:
     """The arena of an automaton. Raises ``OverBudgetError``."""
-    found, exact = choices(dfa.alphabet, declared, controlled)
+    found, generous = choices(dfa.alphabet, declared, controlled)
     with recursion(len(dfa.atoms)):
         table = Mtbdd(dfa.nodes)
         roots = [r if r != ~dfa.size else OUTSIDE for r in dfa.roots]
@@ -205,7 +208,7 @@ def arena(dfa: DFA, declared: Iterable[SignalIR], controlled: Collection[str], b
         for root in roots:
             budget.spend(nodes=len(table.nodes))
             after.append(tuple(_reached(table, dfa, root, care) for care in allowed))
-    return Arena(dfa, tuple(found), first, tuple(after), exact)
+    return Arena(dfa, tuple(found), first, tuple(after), generous)
 
 
 def restricted(alphabet: Alphabet, choice: Choice) -> Alphabet:

@@ -36,7 +36,7 @@ class GameBackend:
         if not controlled(agent) or any(s.phase for s in agent.signals):
             return Emission()
         found = realizability(agent, seconds=MAX_SECONDS)
-        if found.trivial or found.solution is None:
+        if found.trivial or found.solution is None or found.answer is None:
             return Emission()
         data = {"agent": agent.name, "controls": list(controlled(agent)), "core": list(found.core)}
         text = json.dumps({**data, **solution_data(found.solution)}, indent=1, sort_keys=True) + "\n"
@@ -62,7 +62,7 @@ def solution_data(solution: Solution) -> dict[str, Any]:
     return {
         "ends": solution.ends,
         "realizable": solution.realizable,
-        "exact": game.exact,
+        "generous": sorted(game.generous),
         "atoms": [label(a) for a in dfa.atoms],
         "accepting": [s for s in range(dfa.size) if dfa.accepting[s]],
         "first": sorted(game.first),

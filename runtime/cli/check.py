@@ -40,10 +40,13 @@ def checked(
 
 def _realizable(result: CheckResult, form: str, ends: str) -> int:
     """Say what was found, and whether the agents are realizable."""
+    from agentc.compiler.arithmetic import Arithmetic
+    from agentc.compiler.logic.alphabet import deciding
     from agentc.compiler.realizability import findings, realizability
     from agentc.runtime.cli.application import worst
 
-    found = [realizability(agent, "agent" if ends == "agent" else "settles") for agent in result.agents]
+    with deciding(Arithmetic()):
+        found = [realizability(agent, "agent" if ends == "agent" else "settles") for agent in result.agents]
     show([*result.diagnostics, *(d for f in found for d in findings(f))], form)
     return worst({True: 0, False: 1, None: 3}[f.answer] for f in found)
 

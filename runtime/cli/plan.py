@@ -33,10 +33,13 @@ def command(
     or folders of specs. Exit code 0: nothing differs; 1: something does; 3: something could not be decided and
     nothing else differs.
     """
+    from agentc.compiler.arithmetic import Arithmetic
     from agentc.compiler.comparison import Limits, plan
+    from agentc.compiler.logic.alphabet import deciding
 
     before, after = _agents(old, params, allow_extern), _agents(new, params, allow_extern)
-    found = plan(before, after, Limits(max_states, max_seconds))
+    with deciding(Arithmetic()):
+        found = plan(before, after, Limits(max_states, max_seconds))
     if form == "json":
         import json
 
@@ -64,11 +67,14 @@ def examples(change: FormulaChange, declared: tuple[SignalIR, ...]) -> list[str]
 
 
 def _text(found: Plan) -> str:
+    from agentc.compiler.comparison import Relation
+
     lines: list[str] = []
     for c in found.formulas:
         name = f"{c.before} -> {c.name}" if c.before else c.name
         lines.append(f"{c.agent}.{name} ({_role(c)}): {c.relation.value}" + (f": {c.reason}" if c.reason else ""))
-        lines += [f"    {example}" for example in examples(c, found.declared[c.agent])]
+        if c.relation is not Relation.UNKNOWN:
+            lines += [f"    {example}" for example in examples(c, found.declared[c.agent])]
     lines += [f"{agent}: {line}" for agent, line in found.others]
     counts: dict[str, int] = {}
     for c in found.formulas:

@@ -38,6 +38,8 @@ def command(
     counter-strategy plays and you are the agent. A move is a step of an example: `bell & floor == 2`, or `-`. Booleans
     that it does not mention are false, other signals keep their values. Exit code 3 if there is no solution to play.
     """
+    from agentc.compiler.arithmetic import Arithmetic
+    from agentc.compiler.logic.alphabet import deciding
     from agentc.compiler.play import Play
     from agentc.compiler.realizability import findings, realizability
 
@@ -46,7 +48,8 @@ def command(
         raise AgentcError(result.diagnostics)
     agent = _chosen(result.agents, name)
     scope = next(s.scopes[agent.name] for s in result.specs if agent.name in s.scopes)
-    found = realizability(agent, "agent" if ends == "agent" else "settles")
+    with deciding(Arithmetic()):
+        found = realizability(agent, "agent" if ends == "agent" else "settles")
     if found.solution is None or found.answer is None:
         show(findings(found))
         return 3

@@ -2,16 +2,18 @@
 
 import itertools
 import random
+from importlib.util import find_spec
 
 import pytest
 
 from agentc.compiler.agent import AgentIR, EnvironmentIR, FormulaIR, SignalIR
+from agentc.compiler.arithmetic import Arithmetic
 from agentc.compiler.automata.bdd import Budget, OverBudgetError
 from agentc.compiler.automata.dfa import DFA
 from agentc.compiler.automata.games import Arena, Choice, arena, choices, letter_to, restricted, solve
 from agentc.compiler.automata.ltlf import translate_typed
-from agentc.compiler.logic.alphabet import alphabet
-from agentc.compiler.logic.ir import atoms, compare, const, prop, signal
+from agentc.compiler.logic.alphabet import alphabet, deciding
+from agentc.compiler.logic.ir import atoms, compare, const, prop, signal, term
 from agentc.compiler.logic.sample import random_formula
 from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
@@ -36,7 +38,7 @@ def random_arena(rng, states, width):
 
     after = tuple(tuple(some() for _ in range(width)) for _ in range(states))
     dfa = DFA(alphabet(()), (), tuple(~0 for _ in range(states)), accepting, ())
-    return Arena(dfa, tuple(Choice({}, ()) for _ in range(width)), frozenset(range(states)), after, True)
+    return Arena(dfa, tuple(Choice({}, ()) for _ in range(width)), frozenset(range(states)), after)
 
 
 def settles_by_force(game, s):
@@ -104,7 +106,7 @@ def test_strategies_win_and_counter_strategies_win_by_the_reference_semantics(en
         f = random_formula(rng, LEAVES, rng.randint(1, 5), reach=2)
         dfa = translate_typed(f, SIGNALS)
         game = arena(dfa, SIGNALS, CONTROLLED, Budget(10_000, 30.0))
-        assert game.exact
+        assert not game.generous
         found = solve(game, ends)
         outcomes[found.realizable] += 1
         opening = found.opening()
@@ -144,11 +146,24 @@ def test_what_both_have_a_part_of_is_enumerated_or_given_to_the_environment():
     declared = (SignalIR("action", "int", lo=0, hi=3), SignalIR("n", "int", lo=0, hi=3), SignalIR("x", "real"),
                 SignalIR("action.v", "real"))  # fmt: skip
     same = compare("==", signal("action"), signal("n"))
-    found, exact = choices(alphabet([same], declared), declared, ("action", "action.v"))
-    assert exact and [c.groups for c in found] == [(frozenset({(False,), (True,)}),)]
+    found, generous = choices(alphabet([same], declared), declared, ("action", "action.v"))
+    assert not generous and [c.groups for c in found] == [(frozenset({(False,), (True,)}),)]
     faster = compare(">", signal("action.v"), signal("x"))
-    found, exact = choices(alphabet([faster], declared), declared, ("action", "action.v"))
-    assert not exact and found == [Choice({}, (None,))]
+    found, generous = choices(alphabet([faster], declared), declared, ("action", "action.v"))
+    assert generous == {"environment"} and found == [Choice({}, (None,))]
+    total = compare(">", term("add", (signal("action.v"), signal("action.w"))), const(1))
+    found, generous = choices(alphabet([total], declared), declared, ("action.v", "action.w"))
+    assert generous == {"agent"} and len(found) == 2
+    total = compare(">", term("add", (signal("x"), signal("y"))), const(1))
+    assert choices(alphabet([total], declared), declared, ())[1] == {"environment"}
+
+
+@pytest.mark.skipif(find_spec("z3") is None, reason="needs the solver")
+def test_a_side_that_is_given_too_much_wins_nothing():
+    assert realizability(agent("signal x, y : real\n  safe s = G !(x + y > 1)")).answer is None
+    with deciding(Arithmetic()):
+        assert realizability(agent("signal x, y : real\n  safe s = G !(x + y > 1)")).answer is False
+        assert realizability(agent("signal x, y : real\n  safe s = G !(x + y > 3 & x < 1 & y < 1)")).answer is True
 
 
 def test_too_many_choices_are_over_budget():

@@ -35,6 +35,7 @@ LABELLING = "agentc.runtime.labelling"
 MONITOR, CLASSES = "agentc.compiler.backends.monitor", "agentc.compiler.automata.classes"
 STEPPING = "agentc.runtime.monitor"
 JUDGEMENT = "agentc.compiler.judgement"
+EMBEDDED = "agentc.compiler.automata.embedded"
 GUARDS, HOA = "agentc.compiler.automata.guards", "agentc.compiler.automata.hoa"
 ROBUSTNESS = "agentc.compiler.signals.robustness"
 SIGNALS = (ROBUSTNESS, *(f"agentc.compiler.signals.{m}" for m in ("plan", "windows", "atoms", "scalars", "regions")))
@@ -413,6 +414,42 @@ def _guards(load: Load) -> Implementation:
                 raise ValueError("what is read is another automaton than what was written")
             found.append(course)
         return found
+
+    def distinct(case: Case) -> bool:
+        atoms = ir.atoms(case.formula)
+        return len({ir.show(a) for a in atoms}) == len(atoms)
+
+    return Implementation(distinct, run)
+
+
+@backend("automaton as a formula", "boolean", EMBEDDED, least=0.8, every=7)
+def _as_a_formula(load: Load) -> Implementation:
+    """The automaton of a formula, read from its text as one of another tool, as a formula: evaluated, and translated."""
+    ltlf, embedded, hoa = load(LTLF), load(EMBEDDED), load(HOA)
+
+    def disguised(a: Formula, b: Formula) -> Formula:
+        """The atom, as a proposition that looks back, or that has operators, or as it is."""
+        kind = len(ir.show(a)) % 3
+        other = ir.formula("O", (b,)) if kind == 1 else b
+        return ir.and_(ir.or_(a, other), ir.or_(a, ir.not_(other))) if kind else a
+
+    def run(case: Case) -> Sequence[bool]:
+        dfa = _translated(ltlf.translate, case.formula)
+        numbered = {name: ir.prop(f"a{i}") for i, name in enumerate(map(load(GUARDS).label, dfa.atoms))}
+        text = hoa.write_hoa(dfa, "f")
+        names = [str(p.predicate.value) for p in numbered.values()]
+        f = embedded.automaton_atom("f", names, hoa.read_hoa(text, numbered), [disguised(a, dfa.atoms[-1]) for a in dfa.atoms])
+        joined = ir.and_(f, ir.formula("implies", (case.formula, f)))  # which is f, since f is the formula
+
+        def part(g: Formula) -> Any:
+            return _translated(ltlf.translate_typed, g, case.signals.values())
+
+        declared = tuple(case.signals.values())
+        again = embedded.translate_embedded(joined, declared, part, load(BDD).Budget(5_000, 10.0))
+        answers = [again.accepts(trace) for trace in case.traces]
+        if answers != [evaluate(f, trace) for trace in case.traces]:
+            raise ValueError("the automaton is translated to another one than it is")
+        return answers
 
     def distinct(case: Case) -> bool:
         atoms = ir.atoms(case.formula)
