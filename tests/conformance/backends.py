@@ -424,7 +424,7 @@ def _guards(load: Load) -> Implementation:
 
 @backend("automaton as a formula", "boolean", EMBEDDED, least=0.8, every=7)
 def _as_a_formula(load: Load) -> Implementation:
-    """The automaton of a formula, read from its text as one of another tool, as a formula: evaluated, and translated."""
+    """The automaton of a formula, read from its text as one of another tool, as a formula again."""
     ltlf, embedded, hoa = load(LTLF), load(EMBEDDED), load(HOA)
 
     def disguised(a: Formula, b: Formula) -> Formula:
@@ -438,7 +438,8 @@ def _as_a_formula(load: Load) -> Implementation:
         numbered = {name: ir.prop(f"a{i}") for i, name in enumerate(map(load(GUARDS).label, dfa.atoms))}
         text = hoa.write_hoa(dfa, "f")
         names = [str(p.predicate.value) for p in numbered.values()]
-        f = embedded.automaton_atom("f", names, hoa.read_hoa(text, numbered), [disguised(a, dfa.atoms[-1]) for a in dfa.atoms])
+        bound = [disguised(a, dfa.atoms[-1]) for a in dfa.atoms]
+        f = embedded.automaton_atom("f", names, hoa.read_hoa(text, numbered), bound)
         joined = ir.and_(f, ir.formula("implies", (case.formula, f)))  # which is f, since f is the formula
 
         def part(g: Formula) -> Any:
