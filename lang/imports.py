@@ -54,6 +54,10 @@ class Library:
         """The names of the modules ``std.env.*``."""
         return self._names(os.path.join(self.standard, "env"))
 
+    def systems(self) -> list[str]:
+        """The names of the modules ``std.systems.*``."""
+        return self._names(os.path.join(self.standard, "systems"))
+
     def module_scope(self, path: Path, span: Span | None = None) -> Scope:
         """The symbols that a module exports; ``span`` is where it is asked for.
 

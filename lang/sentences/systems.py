@@ -39,4 +39,9 @@ ROWS: tuple[Entry, ...] = (
           "give the mode a transition whose guard holds there"),
     Entry("AS1116", "no-start", ERROR, "an episode cannot start there: {reason}",
           "write `reset(options={{\"state\": {{...}}, \"mode\": ...}})` with values of the states"),
+    Entry("AS1117", "no-system", ERROR, "the agent `{name}` acts in no declared system, so there is none to simulate",
+          "write `env unicycle(horizon = 100)`; `agentc envs` lists the systems that there are"),
+    Entry("AS1118", "controller-of-commands", ERROR,
+          "the system `{name}` is a transition system, whose actions no controller gives: `{controller}`",
+          "simulate it with random actions"),
 )  # fmt: skip

@@ -24,6 +24,7 @@ COMMANDS = {
     "compile": ("compile", "Compile specs to bundles."),
     "train": ("train", "Train the agents of specs."),
     "eval": ("eval", "Decide whether the trained agents meet what their specs expect."),
+    "simulate": ("simulate", "Simulate declared systems, judge their formulas, draw their trails."),
     "automaton": ("automaton", "Translate a formula to its minimal automaton."),
     "play": ("play", "Play the game of a spec against its strategy."),
     "envs": ("envs", "List the environments and their signals."),

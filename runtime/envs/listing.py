@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from agentc.lang import ast
 from agentc.lang.imports import Library
-from agentc.runtime.envs.registry import ENGINES, binding, installed
+from agentc.runtime.envs.registry import ENGINES, SYSTEM, binding, installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class ListedEnvironment:
 
 
 def list_environments(library: Library | None = None) -> tuple[ListedEnvironment, ...]:
-    """The environments of the standard library, by module and in the order in which they stand there."""
+    """The environments of the standard library and then its systems, by module and in their order there."""
     library = library or Library()
     found = []
     for name in library.environments():
@@ -48,7 +49,39 @@ def list_environments(library: Library | None = None) -> tuple[ListedEnvironment
             symbol = scope.lookup(symbol_name)
             if symbol is not None and isinstance(symbol.node, ast.Environment):
                 found.append(_listed(symbol.node, f"std.env.{name}"))
+    for name in library.systems():
+        scope = library.module_scope(("std", "systems", name))
+        for symbol_name in scope.names("system"):
+            symbol = scope.lookup(symbol_name)
+            if symbol is not None and isinstance(symbol.node, ast.System):
+                found.append(_listed_system(symbol.node, f"std.systems.{name}"))
     return tuple(found)
+
+
+def _listed_system(item: ast.System, module: str) -> ListedEnvironment:
+    """A declared system: its states and inputs are its signals."""
+    signals: list[ListedSignal] = []
+    doc = ""
+    for part in item.items:
+        if isinstance(part, ast.Doc) and not doc:
+            doc = " ".join(part.text.split())
+        elif isinstance(part, ast.Variables) and part.kind in ("state", "input"):
+            before = "action." if part.kind == "input" else ""
+            signals += [
+                ListedSignal(f"{before}{name}", d.type.span.text, "") for d in part.declarations for name in d.names
+            ]
+    parameters = ", ".join([*(p.span.text for p in item.parameters), "horizon : int", "init = {...}"])
+    there = find_spec("gymnasium") is not None
+    return ListedEnvironment(
+        name=item.name,
+        module=module,
+        usage=f"{item.name}({parameters})",
+        doc=doc,
+        engine=SYSTEM,
+        signals=tuple(signals),
+        ids=(),
+        install=None if there else "pip install agentspec-compiler[train]",
+    )
 
 
 def _listed(item: ast.Environment, module: str) -> ListedEnvironment:

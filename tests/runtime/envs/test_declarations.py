@@ -12,9 +12,10 @@ from agentc.compiler.logic.ir import Value
 from agentc.compiler.pipeline import check
 from agentc.lang.source import Source
 from agentc.runtime.envs.listing import list_environments
-from agentc.runtime.envs.registry import ENGINES, binding, horizon_of, make_environment, signal_reader
+from agentc.runtime.envs.registry import ENGINES, SYSTEM, binding, horizon_of, make_environment, signal_reader
 
-LISTED = {entry.name: entry for entry in list_environments() if entry.built}
+EVERY = [entry for entry in list_environments() if entry.built]
+LISTED = {entry.name: entry for entry in EVERY if entry.engine != SYSTEM}
 
 # how to call each environment, with the parameters that have no default
 CALLS = {
@@ -163,7 +164,9 @@ def test_listing_says_what_a_person_needs() -> None:
     entry = LISTED["minigrid"]
     assert entry.usage == "minigrid(id : text, max_steps : int = 250, view : enum {partial, full} = partial)"
     assert "MiniGrid-DoorKey-6x6-v0" in entry.ids and entry.install is None
-    assert all(e.doc and e.signals and all(s.type and s.doc for s in e.signals) for e in LISTED.values())
+    assert all(e.doc and e.signals and all(s.type for s in e.signals) for e in EVERY)
+    assert all(s.doc for e in LISTED.values() for s in e.signals)
+    assert {e.module for e in EVERY if e.engine == SYSTEM} >= {"std.systems.cars", "std.systems.grid_world"}
     assert LISTED["cartpole"].ids == ("CartPole-v1",)
     assert next(s for s in entry.signals if s.name == "carrying").type == "enum {none, key, ball, box}"
 
