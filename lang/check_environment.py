@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from agentc.lang import ast
-from agentc.lang.check_context import Context, of_type
+from agentc.lang.check_context import Context, names_in, of_type
 from agentc.lang.check_signal import check_signal, check_step
 from agentc.lang.check_system import SYSTEM_ARGUMENTS, check_system
 from agentc.lang.checked import CheckedEnvironment, CheckedSignal, Content
@@ -350,10 +350,14 @@ def _bind_system(
         type_ = Type("enum", members=members)
         if context.define(agent, Symbol(name, "signal", type_, item.name_span)):
             signals.append(CheckedSignal(name, type_, item.name_span))
+    hidden = _hidden(item, system)
     for signal in defined:
+        if signal.name in hidden:
+            continue
         context.define(agent, Symbol(signal.name, "signal", signal.type, signal.span))
         signals.append(signal)
-    share(context, item.items, body, agent)
+    items = tuple(i for i in item.items if getattr(i, "name", None) not in hidden)
+    share(context, items, body, agent)
     if system.step is not None:
         agent.step = system.step
     agent.lenient = agent.lenient or _is_partial(item.items, system.step)
@@ -372,7 +376,21 @@ def _bind_system(
         span=span,
         system=system,
     )
-    return Bound(environment, tuple(i for i in item.items if isinstance(i, SHARED)), body)
+    return Bound(environment, tuple(i for i in items if isinstance(i, SHARED)), body)
+
+
+def _hidden(item: ast.System, system: CheckedSystem) -> frozenset[str]:
+    """The disturbances, and what is defined by them: nobody observes them, so no formula of an agent reads them."""
+    hidden = {v.name for v in system.of_kind("disturbance")}
+    read: dict[str, set[str]] = {}
+    for part in item.items:
+        if isinstance(part, ast.Signal):
+            read.update((name, names_in((part.value,)) if part.value is not None else set()) for name in part.names)
+        elif isinstance(part, (*DEFINITIONS, ast.FormulaItem)) and part.name is not None:
+            read[part.name] = names_in((part,))
+    while more := {name for name, names in read.items() if name not in hidden and names & hidden}:
+        hidden |= more
+    return frozenset(hidden)
 
 
 def _situations(system: CheckedSystem) -> list[tuple[str, tuple[str, ...]]]:

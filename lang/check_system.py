@@ -254,7 +254,12 @@ def _equation(body: _Body, item: ast.Equation, found: dict[str, ast.Equation]) -
             "AS0301", variable.span, found=f"`{variable.type}`", wanted="a number (the equations are differential)"
         )
         return None
-    return body.value(item.value, _rate(body, variable.type))
+    typed = body.value(item.value, _rate(body, variable.type))
+    moves = variable.type.kind == "int" and typed.type.kind != "error" and typed.value != 0
+    if moves and not body.difference:
+        wanted = "a real number (its equation is differential; `0Hz` would leave it as it is)"
+        body.context.report("AS0301", variable.span, found=f"`{variable.type}`", wanted=wanted)
+    return typed
 
 
 def _made(body: _Body, items: Iterable[ast.Equation], seen: dict[str, ast.Equation]) -> tuple[CheckedEquation, ...]:

@@ -110,26 +110,30 @@ class Commands:
 
     def updated(self, branch: Branch, columns: Columns, state: Floats, name: str) -> Floats:
         """States ``(batch, n)`` after a branch. Raises :class:`AgentcError` (AS1111) for a value out of range."""
+        after = self.after(branch, columns, state)
+        for i in branch.targets:
+            fits = self.fits(after, i)
+            if not fits.all():
+                row = int(np.flatnonzero(~fits)[0])
+                variable, values = self.states[i], shown(self.states, state[row])
+                raise AgentcError(
+                    [report("AS1111", None, command=name, name=variable.name, value=f"{after[row, i]:.10g}",
+                            domain=domain_of(variable), values=values)]
+                )  # fmt: skip
+        return after
+
+    def after(self, branch: Branch, columns: Columns, state: Floats) -> Floats:
+        """States ``(batch, n)`` after a branch, whatever they are."""
         after = state.copy()
         for i, value in zip(branch.targets, evaluate(branch.graph, columns), strict=True):
             after[:, i] = value
-        self.check(after, state, branch.targets, name)
         return after
 
-    def check(self, after: Floats, before: Floats, targets: Sequence[int], command: str) -> None:
-        """Raise :class:`AgentcError` (AS1111) if a target's value is none of its values."""
-        for i in targets:
-            column = after[:, i]
-            fits = (column >= self.lo[i]) & (column <= self.hi[i])
-            if self.states[i].kind != "real":
-                fits &= column == np.floor(column)
-            if not fits.all():
-                row = int(np.flatnonzero(~fits)[0])
-                variable, values = self.states[i], shown(self.states, before[row])
-                raise AgentcError(
-                    [report("AS1111", None, command=command, name=variable.name, value=f"{column[row]:.10g}",
-                            domain=domain_of(variable), values=values)]
-                )  # fmt: skip
+    def fits(self, state: Floats, i: int) -> NDArray[np.bool_]:
+        """Whether the values of state ``i`` are values of it, ``(batch,)``."""
+        column = state[:, i]
+        fits: NDArray[np.bool_] = (column >= self.lo[i]) & (column <= self.hi[i])
+        return fits if self.states[i].kind == "real" else fits & (column == np.floor(column))
 
     def _enabled(self, command: Command, columns: Columns, batch: int) -> NDArray[np.bool_]:
         return np.broadcast_to(np.asarray(evaluate(command.guard, columns)[0], bool), (batch,))

@@ -1,7 +1,8 @@
 """Explicit models: the reachable states of a transition system, and what every action leads to, as arrays.
 
 States are explored breadth first, a whole frontier at a time. A state is found again by its number in the box of all
-valuations, in a table of that size where it is small enough and by search in sorted numbers else.
+valuations, in a table of that size where it is small enough and by search in sorted numbers else. Where frontiers
+stay thin and the box is small, all of its valuations are expanded at once and the search is one over numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from agentc.compiler.agent import SystemIR, VariableIR
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.systems.arithmetic import evaluate
-from agentc.compiler.systems.commands import Commands, values_of
+from agentc.compiler.systems.commands import Branch, Commands, values_of
 from agentc.compiler.systems.graph import decode, encode, graph_of
 from agentc.lang.diagnostics import AgentcError, report
 
@@ -26,6 +27,10 @@ MAX_STATES = 50_000_000
 
 TABLE = 1 << 27
 """The largest box whose valuations are looked up in a table (of four bytes each)."""
+
+
+THIN, PATIENCE, SMALL_BOX, CHUNK = 64, 256, 1 << 22, 1 << 18
+"""After how many frontiers of fewer states the whole box is expanded instead, if it is small; how many at once."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +128,13 @@ class _Explorer:
         first = self._numbers.new(keys)
         weights = np.bincount(self._numbers.index(keys), probability, len(first)).astype(np.float64)
         frontier = self._values(first)
-        total = len(first)
+        total, thin = len(first), 0
         while len(frontier):
             if total > self._most:
                 raise self._too_many()
+            thin = thin + 1 if len(frontier) < THIN else 0
+            if thin > PATIENCE and self._box <= SMALL_BOX:
+                return self._search_box(first, weights)
             found = self._expand(frontier)
             total += len(found)
             frontier = self._values(found)
@@ -146,6 +154,57 @@ class _Explorer:
 
     def _expand(self, state: Floats) -> Ints:
         """Record what the actions of a frontier ``(F, n)`` lead to; the numbers of the new states, in order."""
+        key, probability = self._outcomes(state, self._found)
+        new = self._numbers.new(key)
+        self._found.successor.append(self._numbers.index(key))
+        self._found.probability.append(probability)
+        return new
+
+    def _search_box(self, first: Ints, weights: Floats) -> ExplicitModel:
+        """The model by a search over the numbers of the box, all of which are expanded."""
+        found = _Found()
+        parts = [self._outcomes(self._values(np.arange(at, min(at + CHUNK, self._box))), found, strict=False)
+                 for at in range(0, self._box, CHUNK)]  # fmt: skip
+        key = np.concatenate([k for k, _ in parts])
+        probability = np.concatenate([p for _, p in parts])
+        choices, offsets = _offsets(found.counts), _offsets(found.sizes)
+        begin = offsets[choices]
+        successors, bounds = key.tolist(), begin.tolist()
+        seen, order = bytearray(self._box), first.tolist()
+        for number in order:
+            seen[number] = 1
+        for number in order:  # which grows
+            for other in successors[bounds[number] : bounds[number + 1]]:
+                if other < 0:
+                    self._outcomes(self._values(np.array([number])), _Found())  # which says what is wrong
+                elif not seen[other]:
+                    seen[other] = 1
+                    order.append(other)
+            if len(order) > self._most:
+                raise self._too_many()
+        states = np.array(order)
+        index = np.full(self._box, -1, np.int32)
+        index[states] = np.arange(len(states), dtype=np.int32)
+        of_choice = _ranges(choices[states], choices[states + 1])
+        of_successor = _ranges(offsets[of_choice], offsets[of_choice + 1])
+        return ExplicitModel(
+            self._commands.states,
+            self._values(states).astype(np.int64),
+            self._commands.actions,
+            np.arange(len(first)),
+            weights,
+            _offsets([np.diff(choices)[states]]),
+            np.concatenate(found.action)[of_choice],
+            _offsets([np.diff(offsets)[of_choice]]),
+            index[key[of_successor]],
+            probability[of_successor],
+        )
+
+    def _outcomes(self, state: Floats, made: _Found, *, strict: bool = True) -> tuple[Ints, Floats]:
+        """The numbers of the successors of states ``(F, n)`` with their probabilities; the rest is recorded.
+
+        Raises :class:`AgentcError` (AS1111) for an update out of range; not ``strict``, its number is -1.
+        """
         commands, batch = self._commands, len(state)
         columns = commands.columns(state)
         taken = commands.taken(columns, batch)  # (actions, F)
@@ -171,21 +230,31 @@ class _Explorer:
                 for b, branch in enumerate(command.branches):
                     moved = keys[rows]
                     if branch.targets:
-                        after = commands.updated(branch, part, state[rows], command.name)
-                        for i in branch.targets:
-                            moved = moved + ((after[:, i] - state[rows, i]).astype(np.int64)) * self._strides[i]
+                        moved = self._moved(branch, part, state[rows], moved, command.name, strict)
                     key[place[a, rows] + b] = moved
                     probability[place[a, rows] + b] = branch.probability
-        new = self._numbers.new(key)
-        made = self._found
         made.values.append(state)
         made.counts.append(enabled.sum(axis=0))
         flat = enabled.T.ravel()
         made.action.append(np.tile(np.arange(len(taken), dtype=np.int32), batch)[flat])
         made.sizes.append(sizes.T.ravel()[flat])
-        made.successor.append(self._numbers.index(key))
-        made.probability.append(probability)
-        return new
+        return key, probability
+
+    def _moved(
+        self, branch: Branch, columns: dict[str, Floats], state: Floats, keys: Ints, name: str, strict: bool
+    ) -> Ints:
+        """The numbers of states after a branch."""
+        commands = self._commands
+        after = commands.updated(branch, columns, state, name) if strict else commands.after(branch, columns, state)
+        wrong = np.zeros(len(state), np.bool_)
+        for i in branch.targets:
+            if not strict:
+                lost = ~commands.fits(after, i)
+                after[lost, i] = state[lost, i]
+                wrong |= lost
+            keys = keys + (after[:, i] - state[:, i]).astype(np.int64) * self._strides[i]
+        keys[wrong] = -1
+        return keys
 
     def _keys(self, state: Floats) -> Ints:
         keys: Ints = ((state - self._first).astype(np.int64) * self._strides).sum(axis=1)
@@ -293,3 +362,10 @@ def _offsets(counts: list[Ints]) -> Ints:
     out = np.zeros(len(whole) + 1, np.int64)
     np.cumsum(whole, out=out[1:])
     return out
+
+
+def _ranges(begin: Ints, end: Ints) -> Ints:
+    """The numbers of all ranges ``begin : end``, one after the other."""
+    sizes = end - begin
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(begin - before, sizes) + np.arange(int(sizes.sum()))

@@ -14,6 +14,7 @@ BENCHMARKS = {
     "reward-machines": ("reward_machines", "Learning curves from reward machines, against the optimum."),
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
     "stl": ("stl", "Robustness, its gradients and online monitors, against STLCG++ and sentil."),
+    "systems": ("systems", "Declared systems: steps, trajectories, gradients and explicit models."),
     "verify": ("verify", "Verdicts and times of ACAS-Xu and ARCH-COMP instances (--data)."),
 }
 

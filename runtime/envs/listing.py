@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from agentc.lang import ast
 from agentc.lang.imports import Library
@@ -71,7 +70,7 @@ def _listed_system(item: ast.System, module: str) -> ListedEnvironment:
                 ListedSignal(f"{before}{name}", d.type.span.text, "") for d in part.declarations for name in d.names
             ]
     parameters = ", ".join([*(p.span.text for p in item.parameters), "horizon : int", "init = {...}"])
-    there = find_spec("gymnasium") is not None
+    there = installed("office")  # which needs no more than an environment of a system does
     return ListedEnvironment(
         name=item.name,
         module=module,

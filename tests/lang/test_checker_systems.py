@@ -32,6 +32,7 @@ RIGHT = [
     "state x : real; input v : real; x' = v * 1Hz; controller half { v = x / 2 }",
     "state x : real; x' = 1Hz; init { x in [0, 1] }",
     "state x : real, y : real; x' = y * 1Hz; y' = 1Hz; output x : real",
+    "state x : real, n : int; x' = 1Hz; n' = 0Hz; mode a { on x > 1 -> a { n' = n + 1, x' = 0 } }",
 ]
 
 WRONG = [
@@ -45,6 +46,7 @@ WRONG = [
     ("state x : real [m]; input v : real [m/s]; x' = v * v", ["AS0414"]),
     ("input v : real", ["AS0510", "AS0540"]),
     ("state b : bool; b' = true", ["AS0301"]),
+    ("state n : int; n' = 1Hz", ["AS0301"]),
     ("state x : real; state x : real; x' = 1Hz", ["AS0201"]),
     ("state x : text; x' = 1Hz", ["AS0301"]),
     ("state x : real; x' = 1Hz; step 0.1s; step 0.2s", ["AS0502"]),
@@ -154,6 +156,14 @@ def test_every_system_can_stop() -> None:
     system = system_of(agent("cart(init = { x = 0m })", "safe f = G x < 9m; deploy { fallback stop; monitor f }"))
     laws = {c.name: {e.target: e.value.value for e in c.laws} for c in system.controllers}
     assert laws == {"stop": {"v": 0.5, "u": 0.0}, "crawl": {"v": 0.5, "u": 0}}  # the nearest to zero
+
+
+def test_nobody_observes_a_disturbance() -> None:
+    env = "cart(init = { x = 0m })"
+    text = CART.replace("step 0.1s", "signal gusty : bool = d > 0m/s\n  prop calm = !gusty\n  step 0.1s")
+    for read in ("d > 0m/s", "gusty", "calm"):
+        assert codes(text + f"agent A {{ env {env}\n task f = F ({read}) }}") == ["AS0203"]
+    assert codes(text + f"agent A {{ env {env}\n task f = F x > 0m }}") == []
 
 
 def test_equations_are_kept() -> None:

@@ -105,9 +105,10 @@ def as_data(model):
 
 
 @pytest.mark.parametrize("text", [GRID, DIE, COUNTERS])
-@pytest.mark.parametrize("table", [transitions.TABLE, 0])
-def test_the_model_is_that_of_a_naive_search(text, table, monkeypatch):
+@pytest.mark.parametrize(("table", "patience"), [(transitions.TABLE, 256), (0, 256), (transitions.TABLE, 1)])
+def test_the_model_is_that_of_a_naive_search(text, table, patience, monkeypatch):
     monkeypatch.setattr(transitions, "TABLE", table)
+    monkeypatch.setattr(transitions, "PATIENCE", patience)
     starts, expected = naive(system(text))
     initial, found = as_data(explore(system(text)))
     assert initial == starts
@@ -181,3 +182,19 @@ def test_a_range_that_is_nearly_empty_and_one_that_is_too_large():
     with pytest.raises(AgentcError) as error:
         explore(system(empty))
     assert error.value.diagnostics[0].code == "AS1108"
+
+
+def test_a_long_chain_is_searched_by_numbers_and_errors_are_still_those_of_reached_states():
+    chain = """system chain {
+      state n : int in [0, 30000]
+      command on when n < 20000 { n' = n + 1 }
+      command off when n > 25000 { n' = n + 9999 }
+      init { n = 7 }
+    }"""
+    model = explore(system(chain))
+    assert len(model) == 20000 - 7 + 1 and model.deadlocks.sum() == 1
+    assert model.values[:, 0].tolist() == list(range(7, 20001))
+    wrong = chain.replace("n > 25000", "n > 15000")
+    with pytest.raises(AgentcError) as error:
+        explore(system(wrong.replace("9999", "19999")))
+    assert error.value.diagnostics[0].code == "AS1111" and "n = 15001" in error.value.diagnostics[0].message
