@@ -32,7 +32,7 @@ RIGHT = [
     "state x : real; input v : real; x' = v * 1Hz; controller half { v = x / 2 }",
     "state x : real; x' = 1Hz; init { x in [0, 1] }",
     "state x : real, y : real; x' = y * 1Hz; y' = 1Hz; output x : real",
-    "state x : real, n : int; x' = 1Hz; n' = 0Hz; mode a { on x > 1 -> a { n' = n + 1, x' = 0 } }",
+    "state x : real, n : int; x' = 1Hz; n' = 0Hz; mode a { on x > 1 -> a { n' = n + 1; x' = 0 } }",
 ]
 
 WRONG = [

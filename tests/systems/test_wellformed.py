@@ -26,7 +26,8 @@ def agent_of(module: str, name: str) -> AgentIR:
     states = check(Source("s.agentspec", f"import std.systems.{module}: {name}\nagent A {{ env {name}() }}"))
     missing = [d.message.split("`")[1] for d in states.diagnostics if d.code == "AS0546"]
     init = "{ " + "; ".join(f"{s} in [0, 1]" for s in missing) + " }"
-    result = check(Source("s.agentspec", f"import std.systems.{module}: {name}\nagent A {{ env {name}(init = {init}) }}"))
+    text = f"import std.systems.{module}: {name}\nagent A {{ env {name}(init = {init}) }}"
+    result = check(Source("s.agentspec", text))
     assert result.ok, result.diagnostics
     return result.agents[0]
 
@@ -45,6 +46,7 @@ def test_what_is_right(text):
 
 
 X = signal("x")
+VARIABLES = system(UNICYCLE).variables
 EQUATION = EquationIR("x", X)
 
 
@@ -73,8 +75,8 @@ def with_command(guard=TRUE, weights=(1.0,), value=X):
     ("made", "place"),
     [
         (lambda: changed(variables=(VariableIR("u", "input", "real"),), controllers=()), "variables"),
-        (lambda: changed(variables=(*system(UNICYCLE).variables, VariableIR("x", "state", "real"))), "variables"),
-        (lambda: changed(variables=(*system(UNICYCLE).variables, VariableIR("e", "disturbance", "enum"))), "variables.e"),
+        (lambda: changed(variables=(*VARIABLES, VariableIR("x", "state", "real"))), "variables"),
+        (lambda: changed(variables=(*VARIABLES, VariableIR("e", "disturbance", "enum"))), "variables.e"),
         (lambda: changed(integrator="rk5"), "integrator"),
         (lambda: changed(step=0.0), "step"),
         (lambda: changed(step=float("inf")), "step"),
