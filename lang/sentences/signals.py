@@ -74,4 +74,10 @@ ROWS: tuple[Entry, ...] = (
         "log-sum-exp smooths them: `kind=\"log-sum-exp\"`",
     ),
     Entry("AS1022", "smoothing-setting", ERROR, "`{name}` is {value}", "it is a positive number"),
+    Entry("AS1030", "not-of-dialect", ERROR, "this is no formula of {tool}: {reason}"),
+    Entry(
+        "AS1031", "no-counterpart", ERROR, "the operator `{operator}` of {tool} has no counterpart: {reason}",
+        "say what is meant with the operators of this language",
+    ),
+    Entry("AS1032", "dialect-reading", NOTE, "read as {text}", "{notes}"),
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.cli.dialects import dialect_option, native
 
 if TYPE_CHECKING:
     from agentc.compiler.automata.dfa import DFA
@@ -19,13 +20,15 @@ FORMATS = ("hoa", "dot", "svg", "prism", "json")
 @click.command(name="automaton")
 @click.argument("formula", required=False)
 @click.option("--file", "file", type=click.Path(path_type=Path), help="A file with one formula a line.")
+@dialect_option
 @click.option("--format", "form", type=click.Choice(FORMATS), default="hoa", show_default=True)
 @click.option("--max-states", type=click.IntRange(1), default=50_000, show_default=True, help="Budget in states.")
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Write here instead of standard output.")
 def command(
-    formula: str | None, file: Path | None, form: str, max_states: int, max_seconds: float, out: Path | None
-) -> int:
+    formula: str | None, file: Path | None, dialect: str | None, form: str, max_states: int, max_seconds: float,
+    out: Path | None,
+) -> int:  # fmt: skip
     """Translate a FORMULA to its minimal deterministic automaton over finite traces, sink included.
 
     Unknown names are Boolean propositions. With `--file`, every line that is neither empty nor a `#`
@@ -35,6 +38,7 @@ def command(
     if (formula is None) == (file is None):
         raise click.UsageError("give a formula, or a file of formulas with --file")
     if formula is not None:
+        formula = native(formula, dialect)
         dfa, seconds = _translated(formula, max_states, max_seconds)
         text = _dump([_row(formula, dfa, seconds)]) if form == "json" else _text(formula, dfa, form)
         _write(text, out)
@@ -44,7 +48,7 @@ def command(
     texts, rows = [], list[dict[str, Any]]()
     for line in _lines(file):
         try:
-            dfa, seconds = _translated(line, max_states, max_seconds)
+            dfa, seconds = _translated(native(line, dialect), max_states, max_seconds)
         except AgentcError as error:
             failed = True
             rows.append({"formula": line, "error": str(error)})

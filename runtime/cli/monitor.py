@@ -11,6 +11,7 @@ import click
 
 from agentc.lang.diagnostics import AgentcError, Severity, report
 from agentc.runtime.cli.application import worst
+from agentc.runtime.cli.dialects import dialect_option, native
 from agentc.runtime.cli.output import show
 from agentc.runtime.cli.specs import parameters
 
@@ -32,6 +33,7 @@ SAID = {
 @click.argument("spec", required=False)
 @click.option("--trace", "trace", required=True, metavar="FILE", help="The recording; `-` is standard input.")
 @click.option("--formula", metavar="TEXT", help="Monitor this formula (over the spec's signals if there is a spec).")
+@dialect_option
 @click.option("--agent", metavar="NAME", help="The agent of the spec, where it has several.")
 @click.option("--only", multiple=True, metavar="NAME", help="Monitor this formula of the spec only; may be repeated.")
 @click.option("--input", "form", type=click.Choice(("csv", "jsonl", "parquet")), help="What the recording is.")
@@ -46,9 +48,10 @@ SAID = {
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a `param`.")
 @click.option("--allow-extern", multiple=True, metavar="MODULE", help="Allow labelling functions of this module.")
 def command(
-    spec: str | None, trace: str, formula: str | None, agent: str | None, only: tuple[str, ...], form: str | None,
-    maps: tuple[str, ...], column: str | None, step: str | None, resample: str | None, missing: Any, open_: bool,
-    output: str, params: tuple[str, ...], allow_extern: tuple[str, ...],
+    spec: str | None, trace: str, formula: str | None, dialect: str | None, agent: str | None,
+    only: tuple[str, ...], form: str | None, maps: tuple[str, ...], column: str | None, step: str | None,
+    resample: str | None, missing: Any, open_: bool, output: str, params: tuple[str, ...],
+    allow_extern: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Monitor a recorded trace: verdict, robustness, and for what fails the subformula and the step that decide.
 
@@ -61,6 +64,9 @@ def command(
 
     if spec is None and formula is None:
         raise click.UsageError("give a spec, or a formula with --formula")
+    if dialect is not None and formula is None:
+        raise click.UsageError("--dialect says how the formula of --formula is written")
+    formula = None if formula is None else native(formula, dialect)
     columns = _pairs(maps)
     rows = read_rows(trace, format_of(trace, form), sys.stdin if trace == "-" else None)
     samples: Iterator[Sample] = timed(rows, column)
