@@ -121,9 +121,10 @@ def task_agents(agent: AgentIR) -> tuple[tuple[str, AgentIR], ...]:
     return tuple(found) or ((agent.name, agent),)
 
 
-def tabulate(agent: AgentIR | CompiledAgent, *, each: bool = False) -> MachineTable:
+def tabulate(agent: AgentIR | CompiledAgent, *, each: bool = False, merge: bool = True) -> MachineTable:
     """The table of an agent's reward machine or, with ``each``, of one machine for each of its tasks.
 
+    With ``merge``, states that nothing in the table tells apart are one.
     Raises ``AgentcError``: AS1500 if there are too many letters or states, AS0714 for terms that are not built yet.
     """
     ir = agent.agent if isinstance(agent, CompiledAgent) else agent
@@ -132,7 +133,8 @@ def tabulate(agent: AgentIR | CompiledAgent, *, each: bool = False) -> MachineTa
     else:
         machine = agent.reward_machine if isinstance(agent, CompiledAgent) else CompiledAgent.from_ir(ir).reward_machine
         named = [(ir.name, machine)]
-    return table_of([name for name, _ in named], [machine for _, machine in named], ir)
+    table = table_of([name for name, _ in named], [machine for _, machine in named], ir)
+    return merged(table) if merge else table
 
 
 def table_of(names: Sequence[str], machines: Sequence[RewardMachine], agent: AgentIR) -> MachineTable:
@@ -163,6 +165,51 @@ def table_of(names: Sequence[str], machines: Sequence[RewardMachine], agent: Age
         stays = table.possible[:, column] & ~table.ends[:, column]
         table.image[column, table.next[stays, column]] = True
     return table
+
+
+def merged(table: MachineTable) -> MachineTable:
+    """The table with one state for each class of states that pay, end, judge and lead on alike.
+
+    Partition refinement from what the rows say; a class goes by its first state. Monitors of propositions remember
+    what they read last, which matters to no later step.
+    """
+    told = [
+        table.reward, table.shaping, table.ends, table.final_reward, table.final_shaping, table.possible,
+        *table.holds, *table.violates,
+    ]  # fmt: skip
+    block = _numbered(np.column_stack([table.task_of, *(np.asarray(a, np.float64) for a in told)]))
+    while True:
+        finer = _numbered(np.column_stack([block, block[table.next]]))
+        if finer.max() == block.max():
+            break
+        block = finer
+    _, first = np.unique(block, return_index=True)
+    order = np.argsort(first)  # classes in the order of their first states
+    keep, rank = first[order], np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    number = rank[block]
+    image = np.zeros((table.image.shape[0], len(keep)), np.bool_)
+    for u in range(table.size):
+        image[:, number[u]] |= table.image[:, u]
+    return replace(
+        table,
+        task_of=table.task_of[keep],
+        states=tuple(table.states[u] for u in keep),
+        start=number[table.start],
+        next=number[table.next[keep]],
+        image=image,
+        holds=table.holds[:, keep],
+        violates=table.violates[:, keep],
+        **{name: getattr(table, name)[keep] for name in _ROWS},
+    )
+
+
+_ROWS = ("reward", "shaping", "ends", "final_reward", "final_shaping", "possible")
+
+
+def _numbered(rows: NDArray[Any]) -> Ints:
+    """A number for each row, the same for equal ones."""
+    return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
 
 
 @dataclass(frozen=True)
