@@ -12,6 +12,7 @@ from agentc.lang.diagnostics import AgentcError, report
 BENCHMARKS = {
     "masked-gradient": ("masked_gradient", "The policy gradient with and without its mask, in exact arithmetic."),
     "reward-machines": ("reward_machines", "Learning curves from reward machines, against the optimum."),
+    "train": ("train", "Steps and updates per second against Stable-Baselines3, at equal settings."),
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
     "stl": ("stl", "Robustness, its gradients and online monitors, against STLCG++ and sentil."),
     "systems": ("systems", "Declared systems: steps, trajectories, gradients and explicit models."),

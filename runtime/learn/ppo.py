@@ -14,7 +14,7 @@ do without its mask.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -30,8 +30,10 @@ from agentc.runtime.learn.credit.estimators import CREDITS
 from agentc.runtime.learn.distributions import Categorical
 from agentc.runtime.learn.learner import Moment
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
+from agentc.runtime.learn.networks.dense import DenseActor, DenseActorCritic, is_dense
 from agentc.runtime.learn.networks.encoders import check_codes
 from agentc.runtime.learn.objectives.clipped import clipped_objective, decision_mean, normalized, value_loss
+from agentc.runtime.learn.objectives.clipped_dense import DenseClipped
 from agentc.runtime.learn.optimizer import FlatAdam, refuse, restore_weights, weights_of
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.trajectory import Evaluation, Trajectory
@@ -87,13 +89,23 @@ class UpdateStatistics:
 class PPOLearner:
     """Weights and optimiser, and how a trajectory changes them."""
 
-    def __init__(self, architecture: Architecture, config: PPOConfig, generator: torch.Generator) -> None:
-        """Build a network with weights drawn from ``generator``."""
+    def __init__(
+        self, architecture: Architecture, config: PPOConfig, generator: torch.Generator, *, by_hand: bool = True
+    ) -> None:
+        """Build a network with weights drawn from ``generator``.
+
+        ``by_hand`` computes small dense networks without torch (:mod:`agentc.runtime.learn.networks.dense`).
+        """
         self.config = config
         self.architecture = architecture
         self.network = ActorCritic(architecture, generator)
         self.optimizer = FlatAdam(self.network)
         self.actor = StochasticActor(self.network)
+        self._by_hand: DenseClipped | None = None
+        if by_hand and is_dense(architecture):
+            dense = DenseActorCritic(self.network)
+            self.actor, self._by_hand = DenseActor(self.network, dense), DenseClipped(dense, self.optimizer, config)
+            self._dense = dense
         self.cycle = config.rollout
         self._credit = CREDITS[config.credit](config.discount, config.gae_lambda)
 
@@ -118,6 +130,8 @@ class PPOLearner:
         """Log-probabilities and values of a trajectory under the present weights."""
         steps, envs = trajectory.steps, trajectory.num_envs
         network = self.network
+        if self._by_hand is not None:
+            return self._evaluate_by_hand(self._by_hand, trajectory)
         with torch.inference_mode():
             inputs = network.inputs({k: a.reshape(-1, *a.shape[2:]) for k, a in trajectory.observations.items()})
             policy, values = network.both(inputs, _flat(trajectory.masks))
@@ -128,6 +142,21 @@ class PPOLearner:
                 bootstrap[finals.step, finals.env] = network.value(network.inputs(finals.observation)).numpy()
             last = network.value(network.inputs(trajectory.last_observation)).numpy()
         return Evaluation(log_probs.numpy().reshape(steps, envs), values.numpy().reshape(steps, envs), bootstrap, last)
+
+    def _evaluate_by_hand(self, by_hand: DenseClipped, trajectory: Trajectory) -> Evaluation:
+        shape = (trajectory.steps, trajectory.num_envs)
+        total = shape[0] * shape[1]
+        x, masks = self._dense.rows(trajectory.observations, total), trajectory.masks
+        actions = trajectory.actions.reshape(total, *trajectory.actions.shape[2:])
+        legal = None if masks is None else masks.reshape(total, -1)
+        bootstrap = np.zeros(shape, np.float32)
+        finals = trajectory.finals
+        if len(finals.step):
+            rows = self._dense.rows(finals.observation, len(finals.step))
+            bootstrap[finals.step, finals.env] = by_hand.values(rows)
+        last = by_hand.values(self._dense.rows(trajectory.last_observation, shape[1]))
+        log_probs = by_hand.log_probs(x, actions, legal).reshape(shape)
+        return Evaluation(log_probs, by_hand.values(x).reshape(shape), bootstrap, last)
 
     def update(
         self,
@@ -148,38 +177,23 @@ class PPOLearner:
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is found in the loss, and named
             advantages = self._credit(trajectory, rewards, before)
             targets = advantages + before.values
-        flat = {k: a.reshape(-1, *a.shape[2:]) for k, a in trajectory.observations.items()}
-        inputs = self.network.inputs(flat)
+        columns = tuple(a.reshape(-1) for a in (before.log_probs, advantages, targets, before.values))
         legal = trajectory.masks
-        mask, actions = _flat(legal), _flat(trajectory.actions)
         decided, share = decisions(trajectory, legal)
-        columns = tuple(torch.from_numpy(a.reshape(-1)) for a in (before.log_probs, advantages, targets, before.values))
-        total = len(actions)
+        total = trajectory.steps * trajectory.num_envs
         size = -(-total // min(c.minibatches, total))
+        step = self._minibatches(trajectory, legal, columns, decided)
         sums = np.zeros(7)
         count = 0
         epochs = 0
         for _ in range(c.epochs):
-            order = torch.from_numpy(randomness.permutation(total))
-            shuffled = tuple(x[order] for x in inputs)
-            shuffled_mask = None if mask is None else mask[order]
-            shuffled_actions = actions[order]
-            shuffled_decided = None if decided is None else decided[order]
-            shuffled_columns = tuple(x[order] for x in columns)
+            order = randomness.permutation(total)
             epochs += 1
             moved = 0.0
             batches = 0
             for start in range(0, total, size):
-                rows = slice(start, start + size)
-                row = self._minibatch(
-                    tuple(x[rows] for x in shuffled),
-                    None if shuffled_mask is None else shuffled_mask[rows],
-                    shuffled_actions[rows],
-                    tuple(x[rows] for x in shuffled_columns),
-                    None if shuffled_decided is None else shuffled_decided[rows],
-                    learning_rate,
-                    at,
-                )
+                with np.errstate(over="ignore", invalid="ignore"):  # likewise
+                    row = step(order[start : start + size], learning_rate, at)
                 sums += row
                 moved += row[3]
                 batches += 1
@@ -192,6 +206,49 @@ class PPOLearner:
         return UpdateStatistics(
             policy_loss, error, entropy, kl, clip_fraction, grad_norm, explained, learning_rate, epochs, share, mass
         )
+
+    def _minibatches(
+        self,
+        trajectory: Trajectory,
+        legal: NDArray[np.bool_] | None,
+        columns: tuple[NDArray[np.float32], ...],
+        decided: NDArray[np.bool_] | None,
+    ) -> Callable[[NDArray[np.int64], float, tuple[int, int]], NDArray[np.float64]]:
+        """A gradient step on given rows of a trajectory, with torch or by hand."""
+        total = trajectory.steps * trajectory.num_envs
+        if self._by_hand is not None:
+            by_hand = self._by_hand
+            x = self._dense.rows(trajectory.observations, total)
+            actions = trajectory.actions.reshape(total, *trajectory.actions.shape[2:])
+            masks = None if legal is None else legal.reshape(total, -1)
+
+            def step_by_hand(rows: NDArray[np.int64], learning_rate: float, at: tuple[int, int]) -> NDArray[np.float64]:
+                old, advantages, targets, values = (column[rows] for column in columns)
+                chosen = None if decided is None else decided[rows]
+                mask = None if masks is None else masks[rows]
+                found = (old, advantages, targets, values)
+                return by_hand.step(x[rows], mask, actions[rows], found, chosen, learning_rate, at)
+
+            return step_by_hand
+        flat = {k: a.reshape(-1, *a.shape[2:]) for k, a in trajectory.observations.items()}
+        inputs = self.network.inputs(flat)
+        mask, taken = _flat(legal), _flat(trajectory.actions)
+        tensors = tuple(torch.from_numpy(column) for column in columns)
+        made = None if decided is None else torch.from_numpy(decided)
+
+        def step(numbers: NDArray[np.int64], learning_rate: float, at: tuple[int, int]) -> NDArray[np.float64]:
+            rows = torch.from_numpy(numbers)
+            return self._minibatch(
+                tuple(x[rows] for x in inputs),
+                None if mask is None else mask[rows],
+                taken[rows],
+                tuple(x[rows] for x in tensors),
+                None if made is None else made[rows],
+                learning_rate,
+                at,
+            )
+
+        return step
 
     def _minibatch(
         self,
@@ -231,7 +288,7 @@ class PPOLearner:
         return np.array([policy_loss.item(), error.item(), entropy.item(), kl.item(), clipped.item(), norm, mass])
 
 
-def decisions(trajectory: Trajectory, legal: NDArray[np.bool_] | None) -> tuple[Tensor | None, float]:
+def decisions(trajectory: Trajectory, legal: NDArray[np.bool_] | None) -> tuple[NDArray[np.bool_] | None, float]:
     """Which steps ``(T * N,)`` were decisions, and their share; None where all were.
 
     A step with a single legal action decides nothing, nor does one that the trajectory leaves out (``decided``).
@@ -242,7 +299,7 @@ def decisions(trajectory: Trajectory, legal: NDArray[np.bool_] | None) -> tuple[
         chosen = free if chosen is None else chosen & free
     if chosen is None or chosen.all():
         return None, 1.0
-    return torch.from_numpy(chosen.reshape(-1)), float(chosen.mean())
+    return chosen.reshape(-1), float(chosen.mean())
 
 
 def normalized_decisions(advantages: Tensor, decided: Tensor | None) -> Tensor:

@@ -139,11 +139,11 @@ def test_losses_are_means_over_decisions():
         inputs = learner.network.inputs({"": trajectory.observations[""].reshape(-1, 5)[rows]})
         masks = torch.from_numpy(trajectory.masks.reshape(-1, 3)[rows])
         policy = learner.network.policy(inputs, masks)
-        return float(decision_mean(policy.entropy(), chosen[rows]).detach())
+        return float(decision_mean(policy.entropy(), torch.from_numpy(chosen[rows])).detach())
 
     every = np.arange(600)
     assert len(free) == share * 600
-    assert loss(every) == pytest.approx(loss(np.flatnonzero(chosen.numpy())), rel=1e-6)
+    assert loss(every) == pytest.approx(loss(np.flatnonzero(chosen)), rel=1e-6)
 
 
 def test_legal_mass_is_that_of_the_unmasked_policy():

@@ -1,0 +1,109 @@
+"""Training speed at equal settings: ours and Stable-Baselines3 interleaved, learning included.
+
+PPO on CartPole-v1 with 8 environments, 128 steps a rollout, 4 epochs of 8 minibatches, two hidden layers of 64; SAC on
+Pendulum-v1 with two hidden layers of 256, batches of 256, one update a step. One thread each. Figures are of CPU time,
+which other work on the machine disturbs least. ``run`` is called by ``agentc bench train``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from agentc.benchmarks.rows import Row, compared, interleaved
+
+PPO_STEPS, SAC_UPDATES = 8192, 300
+
+
+def run(rounds: int = 7, data: Path | None = None) -> list[Row]:
+    """All rows; without Stable-Baselines3 ours alone."""
+    import torch
+
+    torch.set_num_threads(1)
+    peer = find_spec("stable_baselines3") is not None
+    rows = []
+    for case, ours, theirs, unit, goal in (
+        ("PPO on CartPole-v1, vector environment", ppo(native=True), sb3_ppo, "steps/s", 3.0),
+        ("PPO on CartPole-v1, Gymnasium's environments", ppo(native=False), sb3_ppo, "steps/s", None),
+        ("SAC on Pendulum-v1", sac, sb3_sac, "updates/s", 2.0),
+    ):
+        measured = interleaved([ours, theirs] if peer else [ours], rounds)
+        bound = goal
+        rows.append(
+            compared(
+                case, measured[0], measured[1] if peer else None, peer_name="Stable-Baselines3", unit=unit,
+                target="" if bound is None else f"ratio >= {bound:g}",
+                holds=None if bound is None else (lambda ratio, bound=bound: ratio >= bound),
+                note="" if peer else "stable_baselines3 is not installed",
+            )
+        )  # fmt: skip
+    return rows
+
+
+def ppo(*, native: bool) -> Callable[[], float]:
+    """Environment steps per second of ours, learning included."""
+
+    def measure() -> float:
+        import gymnasium
+
+        from agentc.runtime.envs.vector_classic import vector_env
+        from agentc.runtime.learn.ppo import PPOConfig
+        from agentc.runtime.learn.train import train
+        from agentc.runtime.learn.vector import SyncVector
+
+        make = lambda: gymnasium.make("CartPole-v1", disable_env_checker=True)
+        env = vector_env("CartPole-v1", 8) if native else SyncVector([make] * 8)
+        with tempfile.TemporaryDirectory() as folder:
+            begun = time.process_time()
+            train(env, PPOConfig(steps=PPO_STEPS, envs=8, checkpoint=1e9), Path(folder))
+            return PPO_STEPS / (time.process_time() - begun)
+
+    return measure
+
+
+def sb3_ppo() -> float:
+    """The same of Stable-Baselines3."""
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.env_util import make_vec_env
+
+    model = PPO(
+        "MlpPolicy", make_vec_env("CartPole-v1", 8), n_steps=128, batch_size=128, n_epochs=4, learning_rate=1e-3,
+        ent_coef=0.01, device="cpu",
+    )  # fmt: skip
+    begun = time.process_time()
+    model.learn(PPO_STEPS)
+    return PPO_STEPS / (time.process_time() - begun)
+
+
+def sac() -> float:
+    """Gradient updates per second of ours, acting included."""
+    from agentc.runtime.envs.vector_classic import vector_env
+    from agentc.runtime.learn.off_policy_config import SACConfig
+    from agentc.runtime.learn.train import train
+
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.process_time()
+        config = SACConfig(steps=SAC_UPDATES + 299, warmup=300, replay_size=10_000, checkpoint=1e9)
+        train(vector_env("Pendulum-v1", 1), config, Path(folder))
+        return SAC_UPDATES / (time.process_time() - begun)
+
+
+def sb3_sac() -> float:
+    """The same of Stable-Baselines3."""
+    import gymnasium
+    from stable_baselines3 import SAC
+
+    model = SAC(
+        "MlpPolicy",
+        gymnasium.make("Pendulum-v1"),
+        learning_starts=300,
+        buffer_size=10_000,
+        batch_size=256,
+        device="cpu",
+    )
+    begun = time.process_time()
+    model.learn(SAC_UPDATES + 300)
+    return SAC_UPDATES / (time.process_time() - begun)

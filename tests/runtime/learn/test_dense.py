@@ -1,0 +1,95 @@
+"""Gradients by hand are those of autograd, for every term of the loss."""
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from agentc.runtime.learn.acting import StochasticActor
+from agentc.runtime.learn.architecture import architecture_for
+from agentc.runtime.learn.constraints import MaskTable
+from agentc.runtime.learn.ppo import PPOConfig, PPOLearner
+from agentc.runtime.learn.trajectory import Finals, Trajectory
+
+SPACE = spaces.Dict({"a": spaces.Box(-9, 9, (3,), np.float32), "b": spaces.Box(-9, 9, (2, 2), np.float32)})
+
+
+def trajectory_of(rng, action, masked):
+    steps, envs = 12, 5
+    discrete = isinstance(action, spaces.Discrete)
+    constraint = legal = None
+    actions = (
+        rng.integers(4, size=(steps, envs)) if discrete else rng.standard_normal((steps, envs, 2)).astype(np.float32)
+    )
+    if masked:
+        masks = rng.random((steps, envs, 4)) < 0.5
+        np.put_along_axis(masks, actions[..., None], True, axis=2)
+        legal = MaskTable(4)
+        constraint = legal.intern(masks.reshape(-1, 4)).reshape(steps, envs)
+
+    def seen(*shape):
+        return {
+            "a": rng.standard_normal((*shape, 3)).astype(np.float32),
+            "b": rng.standard_normal((*shape, 2, 2)).astype(np.float32),
+        }
+
+    truncated = np.zeros((steps, envs), np.bool_)
+    truncated[3, 1] = truncated[7, 4] = True
+    return Trajectory(
+        seen(steps, envs), actions, rng.standard_normal((steps, envs)).astype(np.float32),
+        rng.random((steps, envs)) < 0.1, truncated, Finals(np.array([3, 7]), np.array([1, 4]), seen(2)), seen(envs),
+        constraint, legal=legal,
+    )  # fmt: skip
+
+
+OPTIONS = [
+    {},
+    {"activation": "relu", "layers": 1},
+    {"layers": 0},
+    {"dual_clip": 1.1, "clip_low": 0.01, "clip_high": 0.02, "entropy_coef": 0.3},
+    {"value_clip": 0.01, "value_coef": 2.0, "entropy_coef": 0.0},
+    {"legal_coef": 0.7, "normalize_observations": True, "max_grad_norm": 100.0},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("kind", ["categorical", "masked", "gaussian"])
+def test_updates_by_hand_are_those_of_torch(kind, options):
+    action = spaces.Box(-1, 1, (2,), np.float32) if kind == "gaussian" else spaces.Discrete(4)
+    config = PPOConfig(epochs=3, minibatches=4, hidden=7, **options)
+    architecture = architecture_for(
+        SPACE, action, hidden=7, layers=config.layers, activation=config.activation,
+        normalize=config.normalize_observations,
+    )  # fmt: skip
+    trajectory = trajectory_of(np.random.default_rng(0), action, kind == "masked")
+    made = []
+    for by_hand in (True, False):
+        learner = PPOLearner(architecture, config, torch.Generator().manual_seed(3), by_hand=by_hand)
+        if config.normalize_observations:
+            learner.network.input_mean.fill_(0.2)
+            learner.network.input_scale.fill_(1.3)
+        evaluation = learner.evaluate(trajectory)
+        statistics = learner.update(trajectory, trajectory.rewards, 1e-2, np.random.default_rng(1), (0, 0))
+        made.append((evaluation, statistics, learner.optimizer.weights.numpy().copy()))
+    (one, said, weights), (other, told, expected) = made
+    for name in ("log_probs", "values", "bootstrap", "last_value"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-5)
+    np.testing.assert_allclose(weights, expected, atol=2e-5)
+    for name in ("policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "grad_norm", "legal_mass", "decisions"):
+        assert getattr(said, name) == pytest.approx(getattr(told, name), rel=1e-3, abs=1e-5), name
+
+
+@pytest.mark.parametrize("kind", ["categorical", "masked", "gaussian"])
+def test_acting_by_hand_is_acting(kind):
+    action = spaces.Box(-1, 1, (2,), np.float32) if kind == "gaussian" else spaces.Discrete(4)
+    learner = PPOLearner(architecture_for(SPACE, action), PPOConfig(), torch.Generator().manual_seed(0))
+    rng = np.random.default_rng(0)
+    trajectory = trajectory_of(rng, action, kind == "masked")
+    observation = {k: a[0] for k, a in trajectory.observations.items()}
+    masks = None if trajectory.masks is None else trajectory.masks[0]
+    noise = learner.actor.noise(1, 5, 0, rng)[0]
+    with torch.inference_mode():
+        expected = StochasticActor(learner.network).act(observation, masks, noise)
+    got = learner.actor.act(observation, masks, noise)
+    assert got.dtype == expected.dtype
+    np.testing.assert_allclose(got, expected, atol=1e-6)
