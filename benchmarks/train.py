@@ -31,16 +31,24 @@ def run(rounds: int = 7, data: Path | None = None) -> list[Row]:
         ("SAC on Pendulum-v1", sac, sb3_sac, "updates/s", 2.0),
     ):
         measured = interleaved([ours, theirs] if peer else [ours], rounds)
-        bound = goal
-        rows.append(
-            compared(
-                case, measured[0], measured[1] if peer else None, peer_name="Stable-Baselines3", unit=unit,
-                target="" if bound is None else f"ratio >= {bound:g}",
-                holds=None if bound is None else (lambda ratio, bound=bound: ratio >= bound),
-                note="" if peer else "stable_baselines3 is not installed",
-            )
-        )  # fmt: skip
+        rows.append(_row(case, measured, unit, goal))
     return rows
+
+
+def _row(case: str, measured: list[list[float]], unit: str, goal: float | None) -> Row:
+    def holds(ratio: float) -> bool:
+        return goal is None or ratio >= goal
+
+    return compared(
+        case,
+        measured[0],
+        measured[1] if len(measured) > 1 else None,
+        peer_name="Stable-Baselines3",
+        unit=unit,
+        target="" if goal is None else f"ratio >= {goal:g}",
+        holds=None if goal is None else holds,
+        note="" if len(measured) > 1 else "stable_baselines3 is not installed",
+    )
 
 
 def ppo(*, native: bool) -> Callable[[], float]:

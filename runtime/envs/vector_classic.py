@@ -161,5 +161,5 @@ NATIVE: dict[str, type[_Classic]] = {"CartPole-v1": VectorCartPole, "Pendulum-v1
 def vector_env(env_id: str, num_envs: int) -> VectorEnv:
     """``num_envs`` copies of a Gymnasium environment: at once where that is built here, else one after the other."""
     if env_id in NATIVE:
-        return NATIVE[env_id](num_envs)  # type: ignore[return-value]
+        return NATIVE[env_id](num_envs)
     return SyncVector([lambda: gymnasium.make(env_id, disable_env_checker=True)] * num_envs)
