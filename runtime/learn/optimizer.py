@@ -49,9 +49,14 @@ class FlatAdam:
         """
         self.gradient.zero_()
         torch.autograd.backward(loss, inputs=self._parameters)  # nothing else gets, or costs, a gradient
+        if not math.isfinite(float(self.gradient.norm())):
+            refuse(("loss", float(loss.detach())), at=at)
+        return self.apply(learning_rate, max_norm, at, epsilon)
+
+    def apply(self, learning_rate: float, max_norm: float, at: tuple[int, int], epsilon: float = 1e-5) -> float:
+        """One step down the gradient that has been written; as :meth:`descend`."""
         norm = float(self.gradient.norm())
-        if not math.isfinite(norm):
-            refuse(("loss", float(loss.detach())), ("gradient", norm), at=at)
+        refuse(("gradient", norm), at=at)
         if 0.0 < max_norm < norm:
             self.gradient.mul_(max_norm / (norm + 1e-6))
         self.step(learning_rate, epsilon=epsilon)

@@ -29,6 +29,7 @@ from agentc.runtime.learn.distributions import Categorical, SquashedGaussian
 from agentc.runtime.learn.networks.actor_critic import ActorCritic, Inputs
 from agentc.runtime.learn.networks.critics import Critics
 from agentc.runtime.learn.objectives.base import column, named, part, tensor
+from agentc.runtime.learn.objectives.sac_dense import DenseSoft, is_dense
 from agentc.runtime.learn.off_policy_config import SACConfig
 from agentc.runtime.learn.optimizer import FlatAdam, Target, refuse, restore_weights, weights_of
 from agentc.runtime.learn.slots import State
@@ -97,7 +98,10 @@ class Temperature:
 class SAC:
     """The policy, its critics and temperature, and one gradient step of each on a batch."""
 
-    def __init__(self, architecture: Architecture, config: SACConfig, generator: torch.Generator) -> None:
+    def __init__(
+        self, architecture: Architecture, config: SACConfig, generator: torch.Generator, *, by_hand: bool = True
+    ) -> None:
+        """``by_hand`` derives the gradients of dense networks without autograd (``sac_dense.py``)."""
         self._config = config
         self._head = architecture.action
         self.network = ActorCritic(architecture, generator)
@@ -106,6 +110,10 @@ class SAC:
         self._critic_adam = FlatAdam(self._critics)
         self._target = Target(Critics(architecture, config.critics, None, config.layer_norm), self._critic_adam.weights)
         self._temperature = Temperature(config)
+        self._by_hand: DenseSoft | None = None
+        if by_hand and is_dense(architecture, self._critics):
+            nets = (self.network, self._critics, self._target.network)
+            self._by_hand = DenseSoft(*nets, self._policy_adam, self._critic_adam)
         self.actor = Warming(self.network, config.warmup)
 
     def step(
@@ -115,6 +123,9 @@ class SAC:
         network = self.network
         inputs = network.normalized(network.inputs(batch.observations))
         following = network.normalized(network.inputs(batch.next_observations))
+        if self._by_hand is not None:
+            with torch.inference_mode():
+                return self._step_by_hand(self._by_hand, inputs, following, batch, learning_rate, randomness, at)
         with torch.no_grad():
             later = self._next_value(following, batch, randomness)
             targets = column(batch.rewards) + column(batch.discounts) * later
@@ -126,6 +137,35 @@ class SAC:
             "actor_loss": actor_loss,
             "value": value,
             "entropy": entropy,
+            "temperature": self._temperature.value,
+        }
+
+    def _step_by_hand(
+        self,
+        by_hand: DenseSoft,
+        inputs: Inputs,
+        following: Inputs,
+        batch: Transitions,
+        learning_rate: float,
+        randomness: np.random.Generator,
+        at: tuple[int, int],
+    ) -> Mapping[str, float]:
+        c, alpha = self._config, self._temperature.value
+        shape = (len(batch), self._head.size)
+        x = by_hand.rows(inputs)
+        noise = column(randomness.standard_normal(shape, np.float32))
+        later = by_hand.later(by_hand.rows(following), alpha, noise, randomness)
+        targets = column(batch.rewards) + column(batch.discounts) * later
+        critic_loss, value = by_hand.critic_step(x, batch, targets, learning_rate, c.max_grad_norm, at)
+        noise = column(randomness.standard_normal(shape, np.float32))
+        actor_loss, log_prob = by_hand.policy_step(x, alpha, noise, learning_rate, c.max_grad_norm, at)
+        self._temperature.step(self._head.size - log_prob, learning_rate)
+        self._target.follow(c.tau)
+        return {
+            "critic_loss": critic_loss,
+            "actor_loss": actor_loss,
+            "value": value,
+            "entropy": -log_prob,
             "temperature": self._temperature.value,
         }
 

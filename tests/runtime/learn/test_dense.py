@@ -79,6 +79,38 @@ def test_updates_by_hand_are_those_of_torch(kind, options):
         assert getattr(said, name) == pytest.approx(getattr(told, name), rel=1e-3, abs=1e-5), name
 
 
+@pytest.mark.parametrize("options", [{}, {"activation": "tanh", "critics": 1}, {"critics": 4, "layers": 1}])
+def test_soft_steps_by_hand_are_those_of_torch(options):
+    """Several steps, weighted rows among them: the same figures, weights and temperature."""
+    from agentc.runtime.learn.objectives.sac import SAC
+    from agentc.runtime.learn.off_policy_config import SACConfig
+    from agentc.runtime.learn.transitions import Transitions
+
+    config = SACConfig(hidden=9, **{"layers": 2, **options})
+    space, action = spaces.Box(-9, 9, (3,), np.float32), spaces.Box(-2, 2, (2,), np.float32)
+    architecture = architecture_for(
+        space, action, hidden=9, layers=config.layers, activation=config.activation, head="soft", critic=False
+    )
+    rng = np.random.default_rng(0)
+    batches = [
+        Transitions(
+            {"": rng.standard_normal((11, 3)).astype(np.float32)}, rng.uniform(-1, 1, (11, 2)).astype(np.float32),
+            rng.standard_normal(11).astype(np.float32), np.full(11, 0.9, np.float32),
+            {"": rng.standard_normal((11, 3)).astype(np.float32)},
+            weights=None if k % 2 else rng.random(11).astype(np.float32),
+        )
+        for k in range(6)
+    ]  # fmt: skip
+    one, two = (SAC(architecture, config, torch.Generator().manual_seed(2), by_hand=h) for h in (True, False))
+    assert one._by_hand is not None and two._by_hand is None
+    draws = [np.random.default_rng(1) for _ in range(2)]
+    for batch in batches:
+        told, said = (o.step(batch, 3e-3, r, (0, 0)) for o, r in zip((one, two), draws, strict=True))
+        assert told == pytest.approx(said, rel=1e-4, abs=1e-5)
+    for name, array in one.state().items():
+        np.testing.assert_allclose(array, two.state()[name], atol=2e-5, err_msg=name)
+
+
 @pytest.mark.parametrize("kind", ["categorical", "masked", "gaussian"])
 def test_acting_by_hand_is_acting(kind):
     action = spaces.Box(-1, 1, (2,), np.float32) if kind == "gaussian" else spaces.Discrete(4)
