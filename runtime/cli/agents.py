@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EXTRAS = {
     "torch": "train", "gymnasium": "train", "rich": "train", "safetensors": "train", "scipy": "train",
-    "tensorboard": "train", "minigrid": "minigrid", "pygame": "classic",
+    "tensorboard": "train", "minigrid": "minigrid", "pygame": "classic", "highspy": "plan",
     "onnx": "verify", "onnxruntime": "verify", "z3": "verify", "cmaes": "verify",
 }  # fmt: skip
 """The extra that installs a package."""

@@ -14,6 +14,7 @@ BENCHMARKS = {
     "reward-machines": ("reward_machines", "Learning curves from reward machines, against the optimum."),
     "train": ("train", "Steps and updates per second against Stable-Baselines3, at equal settings."),
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
+    "planning": ("planning", "The seven scenarios of stlpy: plans, and proofs that there are none."),
     "stl": ("stl", "Robustness, its gradients and online monitors, against STLCG++ and sentil."),
     "systems": ("systems", "Declared systems: steps, trajectories, gradients and explicit models."),
     "verify": ("verify", "Verdicts and times of ACAS-Xu and ARCH-COMP instances (--data)."),

@@ -8,7 +8,6 @@ from agentc.lang.diagnostics import report
 from agentc.runtime.cli.output import show
 
 BACKENDS = {
-    "run": "deployment",
     "lsp": "language server",
 }
 

@@ -205,8 +205,11 @@ def _canvas(drawing: Drawing, points: Floats) -> _Canvas:
     return _Canvas(extent, square=len(drawing.axes) == 2 and (regions or 0.2 < wide / high < 5))
 
 
-def svg(drawing: Drawing, trails: Floats) -> str:
-    """The drawing with trails ``(batch, time, n)`` as an SVG document; what the trails leave out is white."""
+def svg(drawing: Drawing, trails: Floats, *, every: int | None = None) -> str:
+    """The drawing with trails ``(batch, time, n)`` as an SVG document; what the trails leave out is white.
+
+    With ``every``, each step is a dot, and every so many steps the dot has its number.
+    """
     points = _points(drawing, trails)
     canvas = _canvas(drawing, points)
     width, height = canvas.width + 60, canvas.height + 44
@@ -227,6 +230,8 @@ def svg(drawing: Drawing, trails: Floats) -> str:
         path = " ".join(f"{canvas.x(x):.1f},{canvas.y(y):.1f}" for x, y in good)
         colour = _hex("trail")
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-opacity="{opacity:.2f}"/>')
+        if every is not None:
+            out += _marks(good, canvas, every, colour)
         if len(good):
             x, y = good[-1]
             out.append(f'<circle cx="{canvas.x(x):.1f}" cy="{canvas.y(y):.1f}" r="2.5" fill="{colour}"/>')
@@ -234,6 +239,17 @@ def svg(drawing: Drawing, trails: Floats) -> str:
     out += _axes(drawing, canvas)
     out.append("</g></svg>")
     return "\n".join(out) + "\n"
+
+
+def _marks(points: Floats, canvas: _Canvas, every: int, colour: str) -> list[str]:
+    """A dot for each step, numbers on some of them."""
+    out = []
+    for t, (x, y) in enumerate(points):
+        left, top = float(canvas.x(x)), float(canvas.y(y))
+        out.append(f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{2 if t % every == 0 else 1.2}" fill="{colour}"/>')
+        if t % every == 0:
+            out.append(f'<text x="{left + 4:.1f}" y="{top - 4:.1f}" font-size="9" fill="{colour}">{t}</text>')
+    return out
 
 
 def _axes(drawing: Drawing, canvas: _Canvas) -> list[str]:
