@@ -22,11 +22,13 @@ from fractions import Fraction
 from typing import Any
 
 from agentc.compiler.agent import AgentIR, SignalIR
+from agentc.compiler.automata.embedded import has_automaton
 from agentc.compiler.automata.guards import label
+from agentc.compiler.automata.ltlf import normal
 from agentc.compiler.equality import check_equalities
-from agentc.compiler.logic.alphabet import Group, Letter, deciding, is_action
+from agentc.compiler.logic.alphabet import Group, Letter, alphabet, deciding, is_action
 from agentc.compiler.logic.ir import Formula, Node, Term, Value, const, postorder
-from agentc.compiler.logic.rewrite import reads_previous
+from agentc.compiler.logic.rewrite import is_aggregate, reads_previous
 from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
 from agentc.compiler.sanity import sanity
@@ -94,9 +96,22 @@ def arithmetic_sanity(agent: AgentIR, said: Sequence[Diagnostic]) -> list[Diagno
 
 def with_arithmetic(agent: AgentIR, said: Sequence[Diagnostic]) -> list[Diagnostic]:
     """What was said of an agent in plain Python, with what its arithmetic adds, and decides of what was left open."""
+    if not _open(agent):
+        return list(said)
     equalities = {e.span for e in agent.equalities}
     kept = [d for d in said if d.code != "AS1627" or d.span not in equalities]
     return [*kept, *arithmetic_sanity(agent, kept)]
+
+
+def _open(agent: AgentIR) -> bool:
+    """Whether trying values leaves a group of an agent's atoms open that a solver might decide."""
+    guards = (e.guard for machine in agent.machines for state in machine.states for e in state.edges)
+    found: dict[Formula, None] = {}
+    for f in (*(item.formula for item in agent.formulas), *guards):
+        whole = f if has_automaton(f) else normal(f, agent.declared)
+        found.update((n, None) for n in postorder(whole) if isinstance(n, Formula) and n.op == "atom")
+    plain = [a for a in found if not is_aggregate(a)]
+    return any(group.free for group in alphabet(plain, agent.declared).groups)
 
 
 def _names(atoms: Sequence[Formula]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ environment) is compared as data, one line for each difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -28,6 +28,9 @@ from agentc.lang.units import parse_unit
 
 MAX_STATES, MAX_SECONDS = 50_000, 20.0
 """The budget of one formula of one version, and of the product of both."""
+
+
+Progress = Callable[[str], None]
 
 
 class Relation(Enum):
@@ -94,8 +97,14 @@ class Limits:
     seconds: float = MAX_SECONDS
 
 
-def plan(old: Iterable[AgentIR], new: Iterable[AgentIR], limits: Limits | None = None) -> Plan:
-    """Compare two versions of a spec."""
+def silent(what: str) -> None:
+    """Progress that nobody follows."""
+
+
+def plan(
+    old: Iterable[AgentIR], new: Iterable[AgentIR], limits: Limits | None = None, progress: Progress = silent
+) -> Plan:
+    """Compare two versions of a spec; ``progress`` is told what comes next."""
     limits = limits or Limits()
     before, after = {a.name: a for a in old}, {a.name: a for a in new}
     formulas: list[FormulaChange] = []
@@ -110,7 +119,7 @@ def plan(old: Iterable[AgentIR], new: Iterable[AgentIR], limits: Limits | None =
             declared[name] = there.declared
             continue
         declared[name] = joined(one.declared, two.declared)
-        formulas += _formulas(one, two, declared[name], limits)
+        formulas += _formulas(one, two, declared[name], limits, progress)
         others += [(name, line) for line in _others(one, two)]
     return Plan(tuple(formulas), tuple(others), declared)
 
@@ -118,13 +127,16 @@ def plan(old: Iterable[AgentIR], new: Iterable[AgentIR], limits: Limits | None =
 # ---------------------------------------------------------------- formulas
 
 
-def _formulas(old: AgentIR, new: AgentIR, declared: tuple[SignalIR, ...], limits: Limits) -> list[FormulaChange]:
+def _formulas(
+    old: AgentIR, new: AgentIR, declared: tuple[SignalIR, ...], limits: Limits, progress: Progress
+) -> list[FormulaChange]:
     before, after = {f.name: f for f in old.formulas}, {f.name: f for f in new.formulas}
     odd = _of_two_kinds(old.declared, new.declared)
     found: list[FormulaChange] = []
     renamed: set[str] = set()
     for name in dict.fromkeys((*before, *after)):
         one, two = before.get(name), after.get(name)
+        progress(f"comparing {new.name}.{name}")
         if one is not None and two is not None:
             found.append(_compared(new.name, one, two, declared, odd, limits))
         elif one is not None:

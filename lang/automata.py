@@ -68,7 +68,9 @@ def _bound(context: Context, expr: ast.Call, path: str, said: HoaAutomaton, scop
         if value is None:
             known_here = scope.names("prop")
             known = ", ".join(f"`{n}`" for n in known_here) or "no propositions"
-            context.report("AS1624", expr.span, name=name, known=known)
+            meant = nearest(name, scope.names("prop", "signal"))
+            near = f"; the nearest name is `{meant}`" if meant is not None else ""
+            context.report("AS1624", expr.span, name=name, known=known + near)
             right = False
             continue
         typed = context.proposition(value, scope, "a proposition of an automaton")

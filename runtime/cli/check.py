@@ -44,9 +44,13 @@ def _realizable(result: CheckResult, form: str, ends: str) -> int:
     from agentc.compiler.logic.alphabet import deciding
     from agentc.compiler.realizability import findings, realizability
     from agentc.runtime.cli.application import worst
+    from agentc.runtime.cli.waiting import Waiting
 
-    with deciding(Arithmetic()):
-        found = [realizability(agent, "agent" if ends == "agent" else "settles") for agent in result.agents]
+    found = []
+    with deciding(Arithmetic()), Waiting() as waiting:
+        for agent in result.agents:
+            waiting(f"solving the game of {agent.name}")
+            found.append(realizability(agent, "agent" if ends == "agent" else "settles"))
     show([*result.diagnostics, *(d for f in found for d in findings(f))], form)
     return worst({True: 0, False: 1, None: 3}[f.answer] for f in found)
 

@@ -9,6 +9,7 @@ import click
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.cli.check import checked
 from agentc.runtime.cli.specs import parameters
+from agentc.runtime.cli.waiting import Waiting
 
 if TYPE_CHECKING:
     from agentc.compiler.agent import AgentIR, SignalIR
@@ -38,8 +39,8 @@ def command(
     from agentc.compiler.logic.alphabet import deciding
 
     before, after = _agents(old, params, allow_extern), _agents(new, params, allow_extern)
-    with deciding(Arithmetic()):
-        found = plan(before, after, Limits(max_states, max_seconds))
+    with deciding(Arithmetic()), Waiting() as waiting:
+        found = plan(before, after, Limits(max_states, max_seconds), waiting)
     if form == "json":
         import json
 

@@ -2,8 +2,11 @@
 
 import random
 import sys
+from pathlib import Path
 
 import pytest
+from language.page import read
+from language.run import run_page
 
 from agentc.compiler.agent import SignalIR
 from agentc.compiler.arithmetic import ROUNDING, Arithmetic, arithmetic_sanity
@@ -167,3 +170,8 @@ def test_a_check_needs_no_solver():
     program += f"assert check(Source('s', {SPEC.format('task a = F far')!r})).ok; assert 'z3' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
+
+
+def test_the_guide_is_true(tmp_path):
+    problems = run_page(read(Path(__file__).resolve().parents[2] / "docs" / "guide" / "sanity.md"), tmp_path)
+    assert not problems, "\n".join(problems)
