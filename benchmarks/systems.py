@@ -25,7 +25,7 @@ ENVS, STEPS = 1024, 200
 
 def run(rounds: int = 7, data: Path | None = None) -> list[Row]:
     """The rows; ``data`` is not needed."""
-    return [_cart_pole(rounds), _trajectories(rounds), _gradient(rounds), _grid(rounds), _million()]
+    return [_cart_pole(rounds), _spec(rounds), _trajectories(rounds), _gradient(rounds), _grid(rounds), _million()]
 
 
 def library(module: str, name: str, arguments: str) -> SystemIR:
@@ -81,6 +81,42 @@ def _cart_pole(rounds: int) -> Row:
 
 def _each(seconds: list[float]) -> list[float]:
     return [1e6 * s / STEPS / ENVS for s in seconds]
+
+
+SPEC = """import std.systems.unicycle: unicycle
+agent Driver {
+  env unicycle(horizon = 80, init = { x in [0, 0.5]; y in [-0.5, 0.5]; theta in [-0.3, 0.3] })
+  task arrive = F (x, y) in circle(center = (3, 0), radius = 0.6)
+  safe clear = G (x, y) not in box(lo = (1.4, 0.2), hi = (1.8, 3))
+  reward { arrive : 1; clear : -1 }
+}"""
+
+
+def _spec(rounds: int) -> Row:
+    from agentc.runtime.compiled import CompiledAgent
+    from agentc.runtime.envs.declared import declared_environment
+    from agentc.runtime.spec_vector import SpecVectorEnv
+
+    agent = check(Source("bench.agentspec", SPEC)).agents[0]
+    compiled = CompiledAgent.from_ir(agent)
+    rows = SpecVectorEnv(compiled, ENVS)
+    copies = SpecVectorEnv(compiled, 64, make=lambda: declared_environment(agent))
+
+    def stepped(vector: SpecVectorEnv) -> Callable[[], float]:
+        actions = np.random.default_rng(0).uniform([0, -1], [1, 1], (vector.num_envs, 2)).astype(np.float32)
+        vector.reset(0)
+
+        def measure() -> float:
+            start = time.process_time()
+            for _ in range(20):
+                vector.step(actions)
+            return 1e6 * (time.process_time() - start) / 20 / vector.num_envs
+
+        return measure
+
+    mine, theirs = interleaved([stepped(rows), stepped(copies)], rounds)
+    case = f"unicycle under a spec, {ENVS} rows at once, a step of one"
+    return compared(case, mine, theirs, peer_name="64 copies in a loop", unit="us")
 
 
 def _unicycle() -> SystemIR:

@@ -74,7 +74,8 @@ class DeclaredBatch:
         """The inputs, or the command, that led to the present state; not-a-number at a reset."""
         self._generators: list[Generator | None] = [None] * num_envs
         self._noise_size = 1 if self._transitions else len(system.disturbances)
-        self._dead: NDArray[np.bool_] = np.zeros(num_envs, np.bool_)
+        actions = len(self.action_names) if self._transitions else 0
+        self._enabled: NDArray[np.bool_] = np.ones((num_envs, actions), np.bool_)
 
     @property
     def _by_command(self) -> bool:
@@ -94,7 +95,8 @@ class DeclaredBatch:
             self._generators[row] = generator
         self.state[row], self.mode[row], self.steps[row] = situation.state, situation.mode, situation.steps
         self.action[row] = np.nan if situation.action is None else situation.action
-        self._dead[row] = self._transitions and not self._masks(self.state[row : row + 1]).any()
+        if self._transitions:
+            self._enabled[row] = self._masks(self.state[row : row + 1])[0]
 
     def situation(self, row: int) -> Situation:
         """Where a row is."""
@@ -118,18 +120,20 @@ class DeclaredBatch:
         self.state, self.mode = self.simulator.step(self.state, self.mode, given, noise, self.steps)
         self.steps = self.steps + 1
         self.action = given
+        terminated = np.zeros(self.num_envs, np.bool_)
         if self._transitions:
-            self._dead = np.logical_not(self._masks(self.state).any(axis=1))
+            self._enabled = self._masks(self.state)
+            terminated = np.logical_not(self._enabled.any(axis=1))
         truncated = np.zeros(self.num_envs, np.bool_)
         if self.horizon is not None:
             truncated |= self.steps >= self.horizon
-        return self._dead.copy(), truncated
+        return terminated, truncated
 
     def mask(self) -> NDArray[np.bool_] | None:
         """The enabled actions ``(N, actions)`` of a transition system; all of them where none is."""
         if not self._transitions:
             return None
-        masks = self._masks(self.state)
+        masks = self._enabled.copy()
         masks[~masks.any(axis=1)] = True
         return masks
 
