@@ -188,11 +188,12 @@ ENVS, ONLINE_STEPS = 1024, 2000
 def online(rounds: int) -> list[Row]:
     """Microseconds a step of one environment, of many at once and of a single stream, against sentil's stream."""
     from agentc.runtime.robustness_monitor import RobustnessMonitor
+    from agentc.runtime.robustness_stream import RobustnessStream
 
     signals = tuple(SignalIR(name, "real", lo=-100, hi=100) for name in "xyz")
     samples = np.random.default_rng(0).normal(size=(ONLINE_STEPS, 3, ENVS))
     many = [dict(zip("xyz", step, strict=True)) for step in samples]
-    one = [{name: row[:1] for name, row in step.items()} for step in many]
+    one = [{name: float(row[0]) for name, row in step.items()} for step in many]
     peer_: Any = None
     with contextlib.suppress(ImportError):
         import sentil  # type: ignore[import-not-found, unused-ignore]
@@ -202,11 +203,9 @@ def online(rounds: int) -> list[Row]:
     for text in THREE_DEEP:
         formula = compile_formula(text, signals)
 
-        def stepped(
-            steps: list[dict[str, Any]], envs: int, f: Any = formula
-        ) -> Callable[[], float]:
+        def stepped(monitor: Any, steps: list[dict[str, Any]], envs: int) -> Callable[[], float]:
             def measure() -> float:
-                monitor = RobustnessMonitor(f, envs, signals)
+                monitor.reset()
                 start = time.process_time()
                 for step in steps:
                     monitor.step(step)
@@ -217,13 +216,14 @@ def online(rounds: int) -> list[Row]:
         def theirs(f: str = text) -> float:
             monitor = peer_.OnlineMonitor(f)
             order = sorted("xyz", key=lambda name: monitor.symbol_index(name) or 0)
-            packed = [np.array([step[name][0] for name in order]) for step in one]
+            packed = [np.array([step[name] for name in order]) for step in one]
             start = time.process_time()
             for at, values_ in enumerate(packed):
                 monitor.update_packed(float(at), values_)
             return (time.process_time() - start) / len(packed) * 1e6
 
-        measures = [stepped(many, ENVS), stepped(one, 1), *([theirs] if peer_ is not None else [])]
+        vectorised, stream = RobustnessMonitor(formula, ENVS, signals), RobustnessStream(formula, signals)
+        measures = [stepped(vectorised, many, ENVS), stepped(stream, one, 1), *([theirs] if peer_ is not None else [])]
         found = interleaved(measures, min(rounds, 5))
         peer = found[2] if peer_ is not None else None
         note = "" if peer is not None else "sentil is not installed"

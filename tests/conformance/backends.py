@@ -40,6 +40,7 @@ GUARDS, HOA = "agentc.compiler.automata.guards", "agentc.compiler.automata.hoa"
 ROBUSTNESS = "agentc.compiler.signals.robustness"
 SIGNALS = (ROBUSTNESS, *(f"agentc.compiler.signals.{m}" for m in ("plan", "windows", "atoms", "scalars", "regions")))
 DECOMPOSE = "agentc.compiler.signals.decompose"
+STREAM = "agentc.runtime.robustness_stream"
 ONLINE, STREAMS = "agentc.compiler.signals.online", "agentc.runtime.robustness_monitor"
 AUTOMATA = (LTLF, PROGRESSION, BDD, MTBDD, MINIMIZE, DFA)
 
@@ -966,3 +967,33 @@ def _columns_of_steps(case: Case, longest: int) -> Iterator[dict[str, Any]]:
             )
             for name in ir.signals(case.formula) or ("p",)
         }
+
+
+@backend("online robustness of one stream", "robust", ONLINE, STREAM, least=0.8, every=3, tolerance=1e-9)
+def _stream_robustness(load: Load) -> Implementation:
+    """The value after every step, and the interval, which is that of the vectorised monitor."""
+    online, streams, single = load(ONLINE), load(STREAMS), load(STREAM)
+
+    def run(case: Case) -> Sequence[Any]:
+        try:
+            program = online.compile_online(case.formula, case.signals.values())
+        except AgentcError as error:
+            if {d.code for d in error.diagnostics} <= {"AS1019", "AS1020"}:
+                raise RefusedError from error
+            raise
+        found = []
+        stream = single.RobustnessStream(program)
+        for number, trace in enumerate(case.traces):
+            stream.reset()
+            many = streams.RobustnessMonitor(program, 1) if number == 0 else None
+            columns = _columns_of_steps(Case(case.formula, [trace], case.signals, None), len(trace))
+            for t, (step, valuations) in enumerate(zip(trace, columns, strict=True)):
+                interval = stream.step(step)
+                if many is not None:
+                    low, high = many.step(valuations)
+                    if not np.allclose(interval, (low[0], high[0]), rtol=1e-9):
+                        raise ValueError(f"{interval} is not {(low[0], high[0])} at step {t}")
+            found.append(stream.value())
+        return found
+
+    return Implementation(_reads_steps, run)

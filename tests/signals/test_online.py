@@ -9,6 +9,7 @@ from agentc.compiler.logic.trace import Trace
 from agentc.compiler.pipeline import compile_formula
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.robustness_monitor import RobustnessMonitor
+from agentc.runtime.robustness_stream import RobustnessStream
 
 X = (SignalIR("x", "real", lo=-10, hi=10), SignalIR("y", "real", lo=-10, hi=10))
 
@@ -110,3 +111,20 @@ def test_what_cannot_be_done_is_refused_by_name(text, code):
 def test_a_missing_signal_is_named():
     with pytest.raises(AgentcError, match=r"AS0830.*`y`"):
         monitor("F y > 0").step({"x": np.zeros(1)})
+
+
+def test_one_stream_in_plain_python_says_the_same():
+    texts = ["G (x > 0 -> F[0,3] y > 0)", "x > 0 S[1,3] y > 0 | F[2,4] G[0,1] x > prev.x", "F (x > 0 & F (y > 0))"]
+    data = np.random.default_rng(3).uniform(-10, 10, size=(25, 2))
+    for text in texts:
+        f = compile_formula(text, X)
+        one, many = RobustnessStream(f, X), RobustnessMonitor(f, 1, X)
+        assert np.isnan(one.value())
+        for x, y in data:
+            low, high = many.step({"x": np.array([x]), "y": np.array([y])})
+            assert one.step({"x": float(x), "y": float(y)}) == (low[0], high[0])
+            assert one.value() == many.value()[0]
+        one.reset()
+        assert one.step({"x": 1.0, "y": 1.0}) == RobustnessStream(f, X).step({"x": 1.0, "y": 1.0})
+    with pytest.raises(AgentcError, match=r"AS0830.*`y`"):
+        RobustnessStream(compile_formula("F y > 0", X), X).step({"x": 1.0})
