@@ -65,7 +65,8 @@ class RobustnessStream:
             raise AgentcError([report("AS0830", None, signal=str(error.args[0]))]) from None
         self._previous = valuation
         state.step(values)
-        return state.root.interval(state.t)
+        found: tuple[float, float] = state.root.interval(state.t)
+        return found
 
     def value(self) -> float:
         """The robustness if the trace ended here; NaN before step 0."""
