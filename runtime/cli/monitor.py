@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from agentc.runtime.recordings import Sample
     from agentc.runtime.trace_monitor import Finding, TraceMonitor
 
+PATIENCE = 2.0
+"""Seconds after which a long recording says how far it is."""
+
 SAID = {
     "holds": ("holds", "not violated"),
     "fails": ("does not hold", "violated"),
@@ -109,8 +112,14 @@ def command(
 
 def _read(monitor: TraceMonitor, reader: Any, samples: Iterator[Sample], *, say: bool) -> list[float | None]:
     """Step the monitor through the samples; with ``say`` every change of a verdict is printed as it comes."""
+    import time
+
     times: list[float | None] = []
+    said = time.monotonic()
     for sample in samples:
+        if not say and len(times) % 1000 == 0 and time.monotonic() - said > PATIENCE:
+            said = time.monotonic()
+            click.echo(f"{len(times):,} steps read", err=True)
         changed = monitor.step(reader.read(sample))
         times.append(sample.time)
         if say:

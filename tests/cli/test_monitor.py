@@ -179,3 +179,10 @@ def test_a_formula_over_budget_is_judged_on_the_whole_trace(tmp_path, capsys, mo
     code, rows, err = found(capsys, "--formula", formula, "--trace", "long.csv")
     assert code in (0, 1) and rows[0]["outcome"] == ("fails" if code else "holds")
     assert (rows[0]["robustness"] > 0) == (code == 0) and "AS0702" not in err
+
+
+def test_formulas_of_other_tools_are_read_and_the_reading_is_said(capsys):
+    formula = "out = eventually[0:2] (x > 300 until door == open)"
+    code, rows, err = found(capsys, "--formula", formula, "--trace", "run.csv", "--dialect", "rtamt")
+    assert "AS1032" in err and "U" in err and code in (0, 1) and len(rows) == 1
+    assert invoke(["monitor", "courier.agentspec", "--trace", "run.csv", "--dialect", "rtamt"]) == 2
