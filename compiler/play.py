@@ -68,12 +68,12 @@ class Play:
         """Make a move, and what the strategy answers. Raises ``AgentcError`` (AS1634) if it cannot be made."""
         for name in values:
             mine = name in self.own
-            if name not in self.declared:
-                raise _impossible(f"`{name}` is read by no formula", "set what the formulas read")
+            if name not in {s.name for s in self.agent.declared}:
+                raise _impossible(f"`{name}` is no signal of the agent", "set signals, not propositions")
             if mine != self.you_are_agent:
                 whose = "the agent's" if mine else "the environment's"
                 raise _impossible(f"`{name}` is {whose} to set", "set the other side's signals only")
-        step = self._completed(values)
+        step = self._completed(values)  # what no formula reads makes no difference
         if not self.you_are_agent:
             self._accept({**step, **self._offered})
             return ""

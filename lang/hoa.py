@@ -15,8 +15,8 @@ from typing import NoReturn
 from agentc.lang.records import dataclass
 
 MAX_STATES, MAX_PROPOSITIONS = 100_000, 10_000
-FINITE_TOOLS = ("agentc", "ltlf2dfa", "lydia", "mona")
-"""Tools that translate to automata over finite words and write nothing else."""
+FINITE_TOOL = "agentc"
+"""The tool that writes nothing but automata over finite words with this convention."""
 
 Label = tuple[int | str, ...]
 """A label in postfix: the number of a proposition, ``t`` or ``f``, and ``!``, ``&``, ``|`` of what is before them."""
@@ -142,7 +142,7 @@ class _Parser:
                 self.aliases[name] = self.label(len(names))
             elif header == "tool:":
                 tool = self._rest().lower()
-                self.finite = self.finite or any(t in tool for t in FINITE_TOOLS)
+                self.finite = self.finite or FINITE_TOOL in tool
             else:
                 self._rest()
         self.next("section", "--BODY--")
