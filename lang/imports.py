@@ -94,10 +94,10 @@ class Library:
 
         if self.root is None:
             return no_file(path, span)
-        file = os.path.realpath(os.path.join(self.root, path))
-        if os.path.commonpath([file, self.root]) != self.root:
-            raise fail(f"it does not lie under {self.root}")
         try:
+            file = os.path.realpath(os.path.join(self.root, path))
+            if os.path.commonpath([file, self.root]) != self.root:
+                raise fail(f"it does not lie under {self.root}")
             if not os.path.isfile(file):
                 raise fail(f"there is no such file under {self.root}")
             if os.path.getsize(file) > MAX_BYTES:
