@@ -17,6 +17,7 @@ from typing import Any
 VERSION = 1
 
 CHECKERS = {
+    "model": "agentc.runtime.verify.checker.model",
     "network": "agentc.runtime.verify.checker.network",
 }
 """Which module checks a kind of certificate."""

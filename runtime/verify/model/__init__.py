@@ -1,0 +1,1 @@
+"""Explicit finite models: safety, bounded tasks, probabilities, shields."""

@@ -1,0 +1,275 @@
+"""The method ``model``: the whole of a finite transition system, times the automaton of the formula.
+
+All runs of all actions are meant, unless the item names a controller. A ``safe`` formula asks that no run reaches a
+prefix that violates it; a ``task`` is judged where runs end: at the environment's horizon, at a state without a choice,
+or where its verdict is final. ``verify P >= p [f]`` is of the least probability over all ways to act, ``<=`` of the
+greatest.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from agentc.compiler.agent import SystemIR
+from agentc.compiler.automata.ltlf import translate_typed
+from agentc.compiler.codec import encode_agent
+from agentc.compiler.logic.semantics import evaluate
+from agentc.compiler.logic.trace import Trace
+from agentc.compiler.logic.verdict import Verdict as Code
+from agentc.compiler.systems.transitions import ExplicitModel, explore
+from agentc.lang.diagnostics import AgentcError
+from agentc.runtime.verify.answer import Answer, Verdict, unknown
+from agentc.runtime.verify.certificate import Certificate
+from agentc.runtime.verify.checker import check
+from agentc.runtime.verify.model.product import Bits, Ints, Product, product
+from agentc.runtime.verify.model.values import Value, ever, within
+from agentc.runtime.verify.problem import Problem
+from agentc.runtime.verify.simulation import reads_only
+
+NAME = "model"
+
+
+@dataclass(frozen=True)
+class ModelMethod:
+    """Decides finite transition systems."""
+
+    name: str = NAME
+
+    def refusal(self, problem: Problem) -> str | None:
+        """It needs a finite transition system, and a formula over its states."""
+        system = problem.agent.system
+        if system is None:
+            return "the agent has no declared system"
+        if system.modes or (not system.commands and system.integrator != "difference"):
+            return "the system has continuous time"
+        if system.disturbances:
+            return "the system has a disturbance"
+        endless = [v.name for v in (*system.states, *system.inputs) if v.kind == "real" or _endless(v)]
+        if endless:
+            return f"`{endless[0]}` has infinitely many values"
+        for name in reads_only(problem.item.formula, system.states):
+            return f"the formula reads `{name}`, which is no state"
+        return None
+
+    def solve(self, problem: Problem) -> Answer:
+        """Proved with an invariant, falsified with a shortest run, or a probability with sound bounds."""
+        system = problem.agent.system
+        assert system is not None
+        settings = problem.settings(NAME)
+        most = int(settings["states"])
+        try:
+            model = explore(system, max_states=most)
+        except AgentcError as error:
+            if any(d.code == "AS1114" for d in error.diagnostics):
+                return unknown(NAME, f"the model has more than {most} states")
+            raise
+        problem.progress(f"{len(model)} states")
+        automaton = translate_typed(problem.item.formula, problem.agent.declared, span=problem.item.span)
+        try:
+            pairs = product(model, automaton, 4 * most)
+        except ValueError as error:
+            return unknown(NAME, str(error))
+        problem.progress(f"{len(pairs)} pairs of a state and the automaton's")
+        environment = problem.agent.environment
+        horizon = environment.horizon if environment is not None else None
+        if problem.item.bound is not None:
+            return _probability(problem, pairs, horizon, float(settings["tolerance"]))
+        if problem.role == "safe":
+            return _safety(problem, system, pairs, horizon)
+        return _task(problem, pairs, horizon)
+
+
+def _endless(variable: Any) -> bool:
+    return variable.kind == "int" and (variable.lo is None or variable.hi is None)
+
+
+def _size(p: Product) -> str:
+    return f"{len(p.model)} states, {len(p)} with the automaton"
+
+
+# ---------------------------------------------------------------- safety
+
+
+def _safety(problem: Problem, system: SystemIR, p: Product, horizon: int | None) -> Answer:
+    if all(v != Code.FALSE for v in p.automaton.verdicts):
+        return Answer(Verdict.VACUOUS, NAME, "no prefix can violate it, whatever the system does")
+    bad = np.flatnonzero(p.verdict == Code.FALSE)
+    within_reach = bad if horizon is None else bad[p.depth[bad] <= horizon]
+    if len(within_reach):
+        shortest = int(within_reach[p.depth[within_reach].argmin()])
+        return _run_found(problem, p, _path(p, shortest))
+    assumption = f"`{system.name}` is the transition system that it declares, whatever acts"
+    if len(bad):
+        said = f"no run of at most {horizon} steps violates it ({_size(p)}); the shortest that does has "
+        said += f"{int(p.depth[bad].min())}"
+        return Answer(Verdict.PROVED, NAME, said, (assumption, f"runs end after {horizon} steps"), _counts(p))
+    said = f"no reachable state violates it ({_size(p)})"
+    answer = Answer(Verdict.PROVED, NAME, said, (assumption,), _counts(p), invariant_certificate(problem, p))
+    assert answer.certificate is not None
+    finding = check(json.loads(json.dumps(answer.certificate.data())), problem.folder)
+    return replace(answer, checked=finding.accepted)
+
+
+def invariant_certificate(problem: Problem, p: Product) -> Certificate:
+    """The reachable pairs as an inductive invariant."""
+    index = problem.agent.verifies.index(problem.item)
+    order = np.lexsort((*p.model.values[p.state].T, p.memory))
+    table = np.concatenate([p.model.values[p.state], p.memory[:, None]], axis=1)[order]
+    return Certificate(
+        NAME,
+        {"agent": encode_agent(problem.agent), "item": index},
+        {"holds": "no reachable state violates it"},
+        {"pairs": pack(table), "count": len(table)},
+    )
+
+
+def pack(table: Ints) -> str:
+    """Rows of whole numbers as text: differences down the rows, compressed."""
+    flat = np.diff(table, axis=0, prepend=np.zeros((1, table.shape[1]), table.dtype)).astype("<i4")
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(flat.T).tobytes(), 9)).decode("ascii")
+
+
+def _counts(p: Product) -> dict[str, Any]:
+    return {"states": len(p.model), "pairs": len(p)}
+
+
+# ---------------------------------------------------------------- tasks
+
+
+def _task(problem: Problem, p: Product, horizon: int | None) -> Answer:
+    if all(p.automaton.verdicts[q] >= Code.PRESUMABLY_TRUE for q in _entered(p)):
+        return Answer(Verdict.VACUOUS, NAME, "it is true of every run, whatever the system does")
+    if horizon is None and not p.holds[(p.verdict != Code.FALSE)].all():
+        return unknown(NAME, "nothing says when a run ends: give the environment a horizon")
+    steps = horizon if horizon is not None else len(p)
+    failing = [~p.holds & (np.diff(p.choices) == 0) if horizon is None else ~p.holds]
+    ends = ~p.holds & (np.diff(p.choices) == 0)
+    source = np.repeat(np.repeat(np.arange(len(p)), np.diff(p.choices)), np.diff(p.offsets))
+    for _ in range(steps):
+        reach = np.zeros(len(p), bool)
+        reach[source[failing[-1][p.successor]]] = True
+        after = reach | ends
+        if horizon is None:
+            after |= failing[-1]
+            if (after == failing[-1]).all():
+                break
+        failing.append(after)
+        if problem.left() <= 0:
+            return unknown(NAME, f"the time was over with {steps - len(failing)} of {steps} steps to go", **_counts(p))
+    worst = p.initial[failing[-1][p.initial]]
+    if len(worst):
+        return _run_found(problem, p, _descend(p, int(worst[0]), failing))
+    limit = f"of {horizon} steps" if horizon is not None else "of any length"
+    name = problem.agent.system.name if problem.agent.system else ""
+    return Answer(
+        Verdict.PROVED, NAME, f"every run {limit} satisfies it ({_size(p)})",
+        (f"`{name}` is the transition system that it declares, whatever acts",), _counts(p),
+    )  # fmt: skip
+
+
+def _entered(p: Product) -> set[int]:
+    """The states of the automaton that some trace ends in."""
+    found: set[int] = set()
+    fresh = set(p.automaton.successors(0))
+    while fresh:
+        found |= fresh
+        fresh = {t for q in fresh for t in p.automaton.successors(q)} - found
+    return found
+
+
+def _descend(p: Product, at: int, failing: Sequence[Bits]) -> list[tuple[int, int]]:
+    """A run along pairs that fail with ever fewer steps left."""
+    run = [(at, -1)]
+    for left in range(len(failing) - 2, -1, -1):
+        found = None
+        for choice in range(int(p.choices[at]), int(p.choices[at + 1])):
+            for branch in range(int(p.offsets[choice]), int(p.offsets[choice + 1])):
+                if failing[left][p.successor[branch]]:
+                    found = (int(p.successor[branch]), int(p.choice[choice]))
+                    break
+            if found is not None:
+                break
+        if found is None:
+            return run
+        run.append(found)
+        at = found[0]
+    return run
+
+
+def _path(p: Product, at: int) -> list[tuple[int, int]]:
+    """The shortest run to a pair: pairs, each with the model's choice that led there."""
+    run = []
+    while at >= 0:
+        run.append((at, int(p.via[at])))
+        at = int(p.parent[at])
+    return run[::-1]
+
+
+def _run_found(problem: Problem, p: Product, run: list[tuple[int, int]]) -> Answer:
+    """The answer for a run, if the reference semantics agrees that it violates."""
+    model: ExplicitModel = p.model
+    valuations = [model.state(int(p.state[at])) for at, _ in run]
+    actions = [model.actions[int(model.action[via])] for _, via in run[1:]]
+    if evaluate(problem.item.formula, Trace(valuations)):
+        return unknown(NAME, "a run was found that the reference semantics does not call a violation")
+    shown = ", ".join(actions[:8]) + (", ..." if len(actions) > 8 else "")
+    said = f"a run of {len(actions)} steps violates it" + (f": {shown}" if actions else ": it begins with a violation")
+    return Answer(
+        Verdict.FALSIFIED, NAME, said, evidence={"trace": valuations, "actions": actions, **_counts(p)}
+    )
+
+
+# ---------------------------------------------------------------- probabilities
+
+
+def _probability(problem: Problem, p: Product, horizon: int | None, tolerance: float) -> Answer:
+    assert problem.item.bound is not None
+    op, bound = problem.item.bound
+    least = op == ">="
+    found = probability(p, horizon, least, tolerance, problem.role == "safe")
+    if isinstance(found, str):
+        return unknown(NAME, found)
+    kind = "least" if least else "greatest"
+    said = f"the {kind} probability is between {found.low:.10g} and {found.high:.10g} ({_size(p)})"
+    evidence = {"low": found.low, "high": found.high, "steps": found.steps, **_counts(p)}
+    name = problem.agent.system.name if problem.agent.system else ""
+    assumption = f"`{name}` is the transition system that it declares, its probabilities being exact"
+    if (found.low >= bound) if least else (found.high <= bound):
+        return Answer(Verdict.PROVED, NAME, said, (assumption,), evidence)
+    if (found.high < bound) if least else (found.low > bound):
+        return Answer(Verdict.FALSIFIED, NAME, said, (assumption,), evidence)
+    return unknown(NAME, f"{said}, which does not decide {op} {bound:g}", **evidence)
+
+
+def probability(p: Product, horizon: int | None, least: bool, tolerance: float, safe: bool) -> Value | str:
+    """Bounds of the least or greatest probability of the formula; or why there are none."""
+    if horizon is not None and not safe:
+        return within(p, least, horizon)[0]
+    nonfinal = (p.verdict != Code.TRUE) & (p.verdict != Code.FALSE)
+    if safe or p.holds[nonfinal].all():
+        # that no prefix violates it: one minus the chance that one does, by the opposite choice of actions
+        came = _violated(p, horizon, not least, tolerance)
+        return came if isinstance(came, str) else Value(1.0 - came.high, 1.0 - came.low, came.steps)
+    if not p.holds[nonfinal].any():
+        target = p.holds
+        reached = ever(p, target, least, tolerance)
+        return "the iteration has not closed: allow a larger tolerance" if reached is None else reached[0]
+    return "nothing says when a run ends: give the environment a horizon"
+
+
+def _violated(p: Product, horizon: int | None, least: bool, tolerance: float) -> Value | str:
+    target = p.verdict == Code.FALSE
+    if horizon is None:
+        found = ever(p, target, least, tolerance)
+        return "the iteration has not closed: allow a larger tolerance" if found is None else found[0]
+    flipped = replace(p, verdict=np.where(target, int(Code.TRUE), int(Code.FALSE)))
+    return within(flipped, least, horizon)[0]
+
+
