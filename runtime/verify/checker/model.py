@@ -53,8 +53,9 @@ def _unpacked(argument: Any, columns: int) -> Any:
     count = argument["count"]
     if set(argument) != {"pairs", "count"} or type(count) is not int or not 0 < count * columns < MOST:
         raise RejectedError("its set of pairs has no such size")
-    raw = zlib.decompressobj().decompress(base64.b64decode(argument["pairs"], validate=True), 4 * count * columns + 1)
-    if len(raw) != 4 * count * columns:
+    stream = zlib.decompressobj()
+    raw = stream.decompress(base64.b64decode(argument["pairs"], validate=True), 4 * count * columns + 1)
+    if len(raw) != 4 * count * columns or not stream.eof or stream.unused_data:
         raise RejectedError("its set of pairs has another size than it says")
     return np.cumsum(np.frombuffer(raw, "<i4").reshape(columns, count).T.astype(np.int64), axis=0)
 
