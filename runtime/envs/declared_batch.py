@@ -189,7 +189,7 @@ class DeclaredBatch:
             self.valuations = valuations(inputs)
             self.action_names = tuple(action_name(inputs, row) for row in self.valuations)
             return spaces.Discrete(len(self.valuations))
-        return spaces.Box(self._input_lo.astype(np.float32), self._input_hi.astype(np.float32), dtype=np.float32)
+        return spaces.Box(_single(self._input_lo), _single(self._input_hi), dtype=np.float32)
 
     def _observation_space(self) -> spaces.Space[Any]:
         sizes = [_count([v]) for v in self._observing] if all(map(_is_finite, self._observing)) else []
@@ -206,7 +206,7 @@ class DeclaredBatch:
             hi += [1.0 if v.kind == "enum" else b] * size
         lo += [0.0] * len(self.modes)
         hi += [1.0] * len(self.modes)
-        return spaces.Box(np.array(lo, np.float32), np.array(hi, np.float32), dtype=np.float32)
+        return spaces.Box(_single(np.array(lo)), _single(np.array(hi)), dtype=np.float32)
 
     def _observed(self, state: Floats, mode: NDArray[np.int64]) -> Array:
         if self._strides is not None:
@@ -222,12 +222,18 @@ class DeclaredBatch:
             parts.append(_one_hot(column, len(v.members)) if v.kind == "enum" else column[:, None])
         if self.modes:
             parts.append(_one_hot(mode, len(self.modes)))
-        return np.hstack(parts).astype(np.float32)
+        return _single(np.hstack(parts))
 
 
 def is_transition_system(system: SystemIR) -> bool:
     """Whether a system is stepped by commands; difference equations are simulated as equations."""
     return bool(system.commands)
+
+
+def _single(values: Floats) -> NDArray[np.float32]:
+    """As float32; what is too large for it is infinite."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
 
 
 def _is_finite(variable: VariableIR) -> bool:
