@@ -145,10 +145,11 @@ def best_rates(agent: Any, table: Any, grid: Any) -> NDArray[np.float64]:
 
 
 def _agent(world: World, shaped: bool) -> Any:
-    import agentc
+    from agentc.compiler.pipeline import check, read
     from agentc.runtime.compiled import CompiledAgent
 
-    (compiled,) = agentc.compile(Path(str(files("agentc.specs").joinpath(f"{world.name}.agentspec"))))
+    path = str(files("agentc.specs").joinpath(f"{world.name}.agentspec"))
+    compiled = CompiledAgent.from_ir(check(read(path)).agents[0])
     if not shaped:
         return compiled
     agent = compiled.agent
