@@ -204,8 +204,8 @@ def main(arguments: list[str] | None = None) -> int:
         policy = trained(domain, env, given.steps, seed, tell=True)
         results.append(evaluate(domain, policy, [*named, *drawn], given.episodes))
         for kind in dict.fromkeys(name for name, _ in [*named, *drawn]):
-            rows = [r for r, (name, _) in zip(results[-1], [*named, *drawn], strict=True) if name == kind]
-            _say(f"    {kind:<24} {np.mean([r.satisfied for r in rows]):.3f}")
+            went = [f.satisfied for f, (name, _) in zip(results[-1], [*named, *drawn], strict=True) if name == kind]
+            _say(f"    {kind:<24} {np.mean(went):.3f}")
         _say(f"  {time.process_time() - began:.0f} s CPU")
     _say(f"{'formula':<24} {'satisfied':>9} {'violated':>9} {'steps':>7}   over {given.seeds} seeds")
     every = [*named, *drawn]
