@@ -24,7 +24,7 @@ INFEASIBLE = {"reach_avoid": 8, "stepping_stones": 8, "random_multitarget": 9, "
 """Scenarios with too few steps."""
 LIMIT = 10.0
 """Seconds in which a scenario is to be solved."""
-PATIENCE = 30.0
+PATIENCE = 10.0
 """Seconds of the processor that the gradients get."""
 WALL = 300.0
 """Seconds by the clock on the wall after which the solver stops."""

@@ -93,6 +93,8 @@ def search(problem: Problem, budget: Search, tick: Callable[[int, float], None] 
             inputs = rollout.squash(raw)
             traces = rollout.traces(inputs)
             losses = _losses(table, traces, weights, margin, margin_of) + rollout.leaving(traces, margin)
+            if float(losses.detach().min()) == 0.0:  # some restart meets its plan
+                break
             (gradient,) = torch.autograd.grad(losses.sum(), raw)
             adam.step(gradient)
             if clock() - begun > budget.seconds:

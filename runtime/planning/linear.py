@@ -71,11 +71,11 @@ def reachable_boxes(
 ) -> tuple[Floats, Floats]:
     """Boxes ``(last + 1, n)`` (lower and upper ends) that contain the states that are reachable within ``states``.
 
-    Interval arithmetic along the step map, cut with the declared ranges: sound, not tight. Where a box is empty no
-    trajectory stays within the ranges; its ends are then crossed.
+    Interval arithmetic along the step map, cut with the declared ranges behind the start: sound, not tight. Where a
+    box is empty no trajectory stays within the ranges; its ends are then crossed.
     """
     lo, hi = np.empty((last + 1, len(start[0]))), np.empty((last + 1, len(start[0])))
-    lo[0], hi[0] = np.maximum(start[0], states[0]), np.minimum(start[1], states[1])
+    lo[0], hi[0] = start
     for t in range(last):
         a, b = _image(steps.state, lo[t], hi[t])
         d, e = _image(steps.input, *inputs)
@@ -86,7 +86,7 @@ def reachable_boxes(
 
 def _image(matrix: Floats, lo: Floats, hi: Floats) -> tuple[Floats, Floats]:
     """The interval hull of a linear map over a box; 0 times an infinite end is 0."""
-    least = np.where(matrix > 0, matrix, 0) , np.where(matrix < 0, matrix, 0)
+    least = np.where(matrix > 0, matrix, 0), np.where(matrix < 0, matrix, 0)
 
     def total(weights: Floats, ends: Floats) -> Floats:
         with np.errstate(invalid="ignore"):

@@ -232,7 +232,7 @@ class Encoding:
     def _conditional(self, row: Row, active: tuple[int, ...] | None) -> None:
         entries, constant, exact = row
         least, _ = self.columns.bounds(row)
-        wanted = 0.0 if exact else self.margin
+        wanted = min(self.margin, 0.0) if exact else self.margin
         if not exact:
             self.conditions.append((len(self.row_lo), active))
         if active is None:

@@ -138,3 +138,27 @@ agent A {
     assert not problem.weakly_safe
     assert plan(problem, "milp").status == "satisfied"
     assert plan(problem_of(agents(text.replace("x > 2m", "x > 5m"))[0], last=5), "milp").status == "not found"
+
+
+def test_a_start_at_the_end_of_a_range():
+    (agent,) = agents("""
+system rail {
+  state x : real in [0, 5] [m]
+  input v : real in [-1, 1] [m/s]
+  x' = v
+  step 1s by euler
+}
+agent A {
+  env rail(horizon = 5, init = { x = 0 })
+  task go = F x > 4m
+}
+""")
+    assert plan(problem_of(agent), "milp").status == "satisfied"
+    assert plan(problem_of(agent, last=3), "milp").status == "infeasible"
+
+
+def test_equality_is_exact():
+    outcome = plan(point("F[2, 6] x == 2", horizon=6), "milp")
+    assert outcome.status in ("satisfied", "not found")  # as the solver's arithmetic has it; never infeasible
+    assert abs(outcome.judgement.states[2:, 0] - 2).min() < 1e-6
+    assert plan(point("F[0, 1] x == 2", horizon=6), "milp").status == "infeasible"
