@@ -268,6 +268,10 @@ def _others(old: AgentIR, new: AgentIR) -> list[str]:
     lines += _by_name("signal", old.declared, new.declared, _signal_text)
     lines += _by_name("prop", old.propositions, new.propositions, lambda p: str(p.formula))
     lines += _environment(old, new)
+    for what in ("system", "writer"):
+        one, two = getattr(old, what), getattr(new, what)
+        if one != two:
+            lines.append(f"{what}: {'added' if one is None else 'removed' if two is None else 'changed'}")
     lines += _reward(old.reward or RewardIR(), new.reward or RewardIR())
     lines += _train(old, new)
     lines += _machines(old, new)

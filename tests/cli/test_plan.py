@@ -162,3 +162,12 @@ def test_exit_codes(tmp_path, capsys, monkeypatch):
 def test_the_guide_is_true(tmp_path):
     problems = run_page(read(ROOT / "docs" / "guide" / "plan.md"), tmp_path)
     assert not problems, "\n".join(problems)
+
+
+def test_another_system_is_a_difference():
+    spec = "system s {{\n  state x : real\n  input u : real in [0, 1] [1/s]\n  x' = {}\n  step 0.1s\n}}\n"
+    spec += "agent A {{\n  env s(init = {{ x in [0, 1] }})\n  task t = F x > 3\n}}\n"
+    before, after = (check(Source("s", spec.format(e))).agents for e in ("u", "2 * u"))
+    assert before and after
+    assert plan(before, after).others == (("A", "system: changed"),)
+    assert not plan(before, before).changed
