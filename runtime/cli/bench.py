@@ -13,6 +13,7 @@ BENCHMARKS = {
     "masked-gradient": ("masked_gradient", "The policy gradient with and without its mask, in exact arithmetic."),
     "reward-machines": ("reward_machines", "Learning curves from reward machines, against the optimum."),
     "train": ("train", "Steps and updates per second against Stable-Baselines3, at equal settings."),
+    "decode": ("decode", "The token decoder beside its grammar engine alone, on the vocabulary of a real model."),
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
     "planning": ("planning", "The seven scenarios of stlpy: plans, and proofs that there are none."),
     "stl": ("stl", "Robustness, its gradients and online monitors, against STLCG++ and sentil."),

@@ -11,11 +11,12 @@ computed for that.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
 
 NOTHING = "(nothing)"
 """What stands for an empty result: something that was seen can always be quoted."""
+
+
+FITS_KEPT = 4096
+"""How many masks of what fits a limit are kept."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,20 @@ class _Point:
                 found[limit] = max(found.get(limit, 0), _longest(way.automaton))
         return tuple(found.items())
 
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """The last bytes of the texts that end a step."""
+        return frozenset(contents.ending(w.phase).encode()[-1] for w in self.ways)
+
+    @cached_property
+    def label(self) -> int:
+        """The bytes of the shortest label."""
+        return min((_label_length(w.phase) for w in self.ways), default=0)
+
+    def slack(self, costs: Mapping[Position, int]) -> int:
+        """The most tokens that an end of the run may take from here, whatever is written in this step."""
+        return max((_longest(w.automaton) + max(costs.get(t, FAR) for t in w.after) for w in self.ways), default=0)
+
 
 def engine_matcher(vocabulary: Vocabulary, grammar: str) -> LLMatcher:
     """The grammar engine at the start of a Lark grammar. Raises ``AgentcError`` (AS1409) if it does not take it."""
@@ -120,7 +139,12 @@ class Decoder:
         self.environment = bool(self.game.letters.environment)
         """Whether the promises read signals of the environment, which each step has to be completed with."""
         self._points: dict[tuple[object, ...], _Point] = {}
+        self._fits: dict[tuple[int, int, int, int | None, int], NDArray[np.int32]] = {}
         self._costs_of: dict[str, CostsToEnd] = {}
+        self.fill: Callable[[Any, Any, int], None] = importlib.import_module("llguidance.numpy").fill_next_token_bitmask
+        eos = vocabulary.eos
+        self.eos_bit = (eos >> 5, np.array(1 << (eos & 31), np.uint32).view(np.int32)[()])
+        """The word of a mask that holds the end token, and its bit there."""
         self._costs_to_end: dict[tuple[str, int | None], Mapping[Position, int]] = {}
         self._blank: dict[str, Value] = {}
         for signal in agent.signals:
@@ -240,6 +264,31 @@ class Decoder:
             made = self._costs_to_end[key] = self._costs_of[unit].within(within)
         return made
 
+    def fitting(
+        self, automaton: ByteAutomaton, state: int, left: int, inside: int | None, label: int
+    ) -> NDArray[np.int32]:
+        """The tokens from a state after which at most ``left`` more tokens end the step, as bits.
+
+        ``inside`` limits, if given, the token with all after it but for one that ends within ``label`` bytes.
+        """
+        key = (id(automaton), state, left, inside, label)
+        made = self._fits.get(key)
+        if made is None:
+            vocabulary = self.vocabulary
+            after = vocabulary.advance(automaton, state)
+            distance = self.distances.of(automaton)
+            needed = np.where(after == DEAD, FAR, distance[after])
+            fits = needed <= min(left, FAR - 1)
+            if inside is not None:
+                fits &= needed + (vocabulary.lengths > label) <= inside
+            packed = np.zeros((vocabulary.size + 31) // 32 * 4, np.uint8)
+            bits = np.packbits(fits, bitorder="little")
+            packed[: len(bits)] = bits
+            made = self._fits[key] = packed.view(np.int32)
+            if len(self._fits) > FITS_KEPT:
+                del self._fits[next(iter(self._fits))]
+        return made
+
     # ------------------------------------------------------------ finished steps
 
     def read(self, raw: str) -> Step:
@@ -290,6 +339,8 @@ class Session:
         self.waiting: Step | None = None
         """The finished step that waits for the signals of its step (:meth:`complete`)."""
         self._mask = np.zeros((1, (decoder.vocabulary.size + 31) // 32), np.int32)
+        self._bits = self._mask[0]
+        self._eos, self._bytes_of, self._fill = decoder.vocabulary.eos, decoder.vocabulary.bytes_of, decoder.fill
         self._enter()
 
     # ------------------------------------------------------------ whose turn it is
@@ -315,20 +366,30 @@ class Session:
 
     def _enter(self) -> None:
         """Begin a step at the present position."""
-        self._written: list[int] = []
-        self._inside = 0  # tokens that reach behind the label
-        self._raw = b""
+        decoder = self.decoder
+        self._written = 0  # tokens of this step
+        self._inside = 0  # of those, tokens that reach behind the label
+        self._raw = bytearray()
         within = None if self.max_steps is None else self.max_steps - len(self.steps)
-        self._point, self._matcher, self._slack = _Point((), None), None, 0
-        if self.answering:
+        self._point, self._matcher = _Point((), None), None
+        self._ends, self._label, self._after = frozenset[int](), 0, None if within is None else within - 1
+        self._writing = not self.answering
+        self._here = self._writing and self.accepting
+        self._tight_tokens = self._tight_inside = FAR
+        if not self._writing:
             return
-        seen: dict[str, list[str]] = {}
-        for source in self.decoder.game.letters.quotable:
-            seen[source] = [s.text for s in self.steps if s.phase == source]
-        self._point = self.decoder.point(self.position, within, seen)
-        self._matcher = None if self._point.matcher is None else self._point.matcher.deep_copy()
-        self._label = min((_label_length(w.phase) for w in self._point.ways), default=0)
-        self._after = None if within is None else within - 1
+        self._point = decoder.point(self.position, within, self.seen())
+        if self._point.matcher is not None:
+            self._matcher = self._point.matcher.deep_copy()
+        self._ends, self._label = self._point.ends, self._point.label
+        if self.max_tokens is not None:
+            self._tight_tokens = self.max_tokens - self._point.slack(decoder.byte_costs(self._after))
+        self._tight_inside = min((limit - longest for limit, longest in self._point.limits), default=FAR)
+
+    def seen(self) -> dict[str, list[str]]:
+        """What was seen so far of each phase that promises quote from."""
+        quotable = self.decoder.game.letters.quotable
+        return {source: [s.text for s in self.steps if s.phase == source] for source in quotable}
 
     # ------------------------------------------------------------ tokens
 
@@ -337,22 +398,21 @@ class Session:
 
         The end token is legal exactly where the run may end. Raises ``ValueError`` at the environment's turn.
         """
-        self._agents_turn()
-        bits: NDArray[np.int32] = self._mask[0]
+        if not self._writing:
+            self._not_the_agents_turn()
+        bits: NDArray[np.int32] = self._bits
         if self._matcher is None:
             bits[:] = 0
         else:
-            from llguidance.numpy import fill_next_token_bitmask
-
-            fill_next_token_bitmask(self._matcher, self._mask, 0)
-            if self._tight():
+            self._fill(self._matcher, self._mask, 0)
+            if self.tokens >= self._tight_tokens or self._inside >= self._tight_inside:
                 bits &= self._fitting()
-        eos = self.decoder.vocabulary.eos
-        bit = np.int32(np.uint32(1 << (eos & 31)).view(np.int32))
-        if self.accepting:
-            bits[eos >> 5] |= bit
-        else:
-            bits[eos >> 5] &= ~bit
+        if not self._written:  # inside of a step the engine never allows the end
+            word, bit = self.decoder.eos_bit
+            if self._here:
+                bits[word] |= bit
+            else:
+                bits[word] &= ~bit
         return bits
 
     def legal(self) -> NDArray[np.bool_]:
@@ -371,23 +431,24 @@ class Session:
 
         Raises ``ValueError`` for a token that is not legal.
         """
-        self._agents_turn()
+        if not self._writing:
+            self._not_the_agents_turn()
         self.finished = None
-        if token == self.decoder.vocabulary.eos:
+        if token == self._eos:
             if not self.accepting:
                 raise ValueError("the run cannot end here")
-            self.ended = True
+            self.ended, self._writing = True, False
             return None
         if self._matcher is None or not self._matcher.consume_token(token):
             raise ValueError(f"token {token} is not legal here")
+        data = self._bytes_of[token]
         self.tokens += 1
-        self._written.append(token)
-        data = self.decoder.vocabulary.bytes_of[token]
+        self._written += 1
         self._raw += data
         self._inside += len(self._raw) > self._label
-        if self._matcher.is_accepting():
-            self.waiting = self.decoder.read(self._raw.decode())
-            self.finished = self.waiting
+        if data[-1] in self._ends and self._matcher.is_accepting():
+            self.finished = self.waiting = self.decoder.read(self._raw.decode())
+            self._writing = False
             if not self.decoder.environment:
                 self.complete({})
         return self.finished
@@ -441,24 +502,22 @@ class Session:
         assert decoder.game.won(self.position), "a legal step leads to a won position"
         self._enter()
 
-    def _agents_turn(self) -> None:
-        if self.ended or self.answering or self.waiting is not None:
-            raise ValueError("it is not the agent's turn to write")
+    @staticmethod
+    def _not_the_agents_turn() -> NoReturn:
+        raise ValueError("it is not the agent's turn to write")
 
     def fork(self) -> Session:
         """A copy that goes its own way from here."""
         other = object.__new__(Session)
         other.__dict__.update(self.__dict__)
         other.steps, other.valuations = list(self.steps), list(self.valuations)
-        other._written = list(self._written)
+        other._raw = bytearray(self._raw)
         other._matcher = None if self._matcher is None else self._matcher.deep_copy()
         other._mask = self._mask.copy()
+        other._bits = other._mask[0]
         return other
 
     # ------------------------------------------------------------ the budget
-
-    def _room(self) -> int | None:
-        return None if self.max_tokens is None else self.max_tokens - self.tokens
 
     def _phase_room(self, phase: PhaseIR) -> int | None:
         """How many tokens of the phase's own limit are left; tokens of the label do not count."""
@@ -467,44 +526,23 @@ class Session:
 
     def _tight(self) -> bool:
         """Whether some completion might not fit the limits any more."""
-        for limit, longest in self._point.limits:
-            if limit - self._inside <= longest:
-                return True
-        room = self._room()
-        if room is None:
-            return False
-        if not self._slack:
-            costs = self.decoder.byte_costs(self._after)
-            self._slack = max(
-                (_longest(w.automaton) + max(costs.get(t, FAR) for t in w.after) for w in self._point.ways), default=0
-            )
-        return room <= self._slack
+        return self.tokens >= self._tight_tokens or self._inside >= self._tight_inside
 
     def _fitting(self) -> NDArray[np.int32]:
         """The tokens after which a completion fits the limits, as bits."""
-        vocabulary = self.decoder.vocabulary
-        room = self._room()
-        allowed = np.zeros(vocabulary.size, np.bool_)
+        found = np.zeros(len(self._bits), np.int32)
         for way in self._point.ways:
-            state = way.automaton.run(self._raw)
+            state = way.automaton.run(bytes(self._raw))
             if state == DEAD:
                 continue
-            after = vocabulary.advance(way.automaton, state)
-            distance = self.decoder.distances.of(way.automaton)
-            left = np.where(after == DEAD, FAR, distance[after])
-            fits = left < FAR
-            if room is not None:
+            left = FAR
+            if self.max_tokens is not None:
                 costs = self.decoder.token_costs(self._after)
-                fits &= left + 1 + max(costs.get(t, FAR) for t in way.after) <= room
-            phase_room = self._phase_room(way.phase)
-            if phase_room is not None:
-                behind = len(self._raw) + vocabulary.lengths > _label_length(way.phase)
-                fits &= left + behind <= phase_room
-            allowed |= fits
-        packed = np.zeros(len(self._mask[0]) * 4, np.uint8)
-        bits = np.packbits(allowed, bitorder="little")
-        packed[: len(bits)] = bits
-        return packed.view(np.int32)
+                left = self.max_tokens - self.tokens - 1 - max(costs.get(t, FAR) for t in way.after)
+            inside = self._phase_room(way.phase)
+            label = max(_label_length(way.phase) - len(self._raw), 0)
+            found |= self.decoder.fitting(way.automaton, state, left, inside, label)
+        return found
 
 
 def _limit(phase: PhaseIR) -> int | None:
