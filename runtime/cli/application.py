@@ -33,7 +33,7 @@ COMMANDS = {
     "bench": ("bench", "Run a benchmark."),
     "verify": ("verify", "Prove or refute what specs ask to verify."),
     "monitor": ("monitor", "Monitor a recorded trace: verdicts, robustness, witnesses."),
-    "run": ("run", "Run agents: plan for declared systems."),
+    "run": ("run", "Run agents: plan for declared systems, write with language models."),
     "plan": ("plan", "Compare two versions of a spec by what they mean."),
     "guard": ("guard", "Judge the tool calls of any agent loop by a spec."),
     "lsp": ("pending", "Serve an editor (its backend is not built yet)."),

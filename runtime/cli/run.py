@@ -1,6 +1,7 @@
-"""``agentc run``: let an agent act, by what was planned for it.
+"""``agentc run``: let an agent act, by what was planned for it, or by its language model.
 
-One mode an entry of ``MODES``: the option that asks for it, and the module and function that do it.
+One mode an entry of ``MODES``: the option that asks for it, and the module and function that do it. Without such an
+option, agents that write are run with their models.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from typing import Any
 
 import click
 
-from agentc.lang.diagnostics import report
+from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.cli.check import checked
 from agentc.runtime.cli.output import show
-from agentc.runtime.cli.specs import spec_arguments
+from agentc.runtime.cli.specs import parameters, spec_arguments
 
 MODES = {
     # option: (module, function of the parsed options)
+    "replay": ("agentc.runtime.cli.run_writer", "replay"),
     "planner": ("agentc.runtime.cli.run_planner", "run"),
 }
 
@@ -29,18 +32,37 @@ MODES = {
 @click.option("--horizon", type=click.IntRange(1), help="Steps of the plan, instead of the environment's horizon.")
 @click.option("--start", multiple=True, metavar="STATE=VALUE", help="Where a state begins, in SI units.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Budget.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the gradients' restarts.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("plans"), show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random.")
+@click.option("--model", metavar="NAME", help="Write with this model instead of the spec's.")
+@click.option("--message", metavar="TEXT", help="What the user says, instead of what the environment does.")
+@click.option("--episodes", type=click.IntRange(1), default=1, show_default=True, help="Runs of an agent that writes.")
+@click.option("--temperature", type=click.FloatRange(0), help="0 takes the likeliest token.")
+@click.option("--max-tokens", type=click.IntRange(1), help="The most tokens that an agent writes.")
+@click.option("--replay", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Show a transcript again.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Where plans and transcripts go.")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 def command(**options: Any) -> int:
     """Run agents: with `--planner`, plan a trajectory, replay it in the simulator, judge it and draw it.
 
     Exit code 0 if every plan satisfies its formulas, 1 if it is proven that there is none, 3 if none was found.
+
+    An agent that writes is run with its language model under the token decoder, in the world of its environment; each
+    run leaves a transcript. Exit code 0 if every promise was kept and every task reached, else 1.
     """
     for option, (module, function) in MODES.items():
         if options[option] is not None:
             code = getattr(import_module(module), function)(options)
             assert isinstance(code, int)
             return code
-    show([report("AS0790", None, command="run", backend="deployment")])
-    return 3
+    result = checked(options["files"], parameters(options["params"]), options["allow_extern"])
+    if not result.ok:
+        raise AgentcError(result.diagnostics)
+    chosen = [a for a in result.agents if not options["names"] or a.name in options["names"]]
+    writers = [a for a in chosen if a.writer is not None]
+    if not writers:
+        show([report("AS0790", None, command="run", backend="deployment")])
+        return 3
+    from agentc.runtime.cli.application import worst
+    from agentc.runtime.cli.run_writer import run
+
+    return worst(run(agent, options) for agent in writers)

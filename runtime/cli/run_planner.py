@@ -44,7 +44,7 @@ def _run(options: Mapping[str, Any]) -> int:
             outcome = plan(
                 problem, options["planner"], seconds=options["seconds"], seed=options["seed"], tick=progress.tick
             )
-        paths = _write(problem, outcome, options["out"])
+        paths = _write(problem, outcome, options["out"] or Path("plans"))
         codes.append(EXIT[outcome.status])
         data.append(_data(problem, outcome, paths))
         if options["form"] == "text":

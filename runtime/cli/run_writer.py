@@ -38,8 +38,7 @@ def run(agent: AgentIR, options: Mapping[str, Any]) -> int:
     message = options["message"]
     world = world_of(agent) if message is None else Silent(message)
     results = []
-    first = 0 if options["seed"] is None else options["seed"]
-    for seed in range(first, first + options["episodes"]):
+    for seed in range(options["seed"], options["seed"] + options["episodes"]):
         settings = settings_of(
             decoder, seed=seed, temperature=options["temperature"], max_tokens=options["max_tokens"]
         )
@@ -83,11 +82,11 @@ def _data(result: RunResult) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def replay(path: Path) -> int:
+def replay(options: Mapping[str, Any]) -> int:
     """Show a transcript again."""
     from agentc.runtime.llm.transcript import read_transcript
 
-    for event in read_transcript(path):
+    for event in read_transcript(options["replay"]):
         if event["event"] == "end":
             for name, holds in {**event["kept"], **event["satisfied"]}.items():
                 click.echo(f"{name}: {'yes' if holds else 'no'}")
