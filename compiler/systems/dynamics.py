@@ -20,6 +20,7 @@ from agentc.compiler.logic.ir import Node, signal
 from agentc.compiler.systems.arithmetic import evaluate
 from agentc.compiler.systems.derivatives import NotSmoothError, jacobian
 from agentc.compiler.systems.graph import Graph, graph_of
+from agentc.lang.diagnostics import AgentcError, report
 
 Floats = NDArray[np.float64]
 Modes = NDArray[np.int64]
@@ -47,13 +48,13 @@ class Dynamics:
     """The graphs of a system of equations, and what they give on arrays.
 
     ``rates[mode]`` is the graph of the equations of a mode (of the only one where none is declared), its roots in
-    the order of the states; of a difference equation they are next values. Raises ``ValueError`` for a system of
-    guarded commands.
+    the order of the states; of a difference equation they are next values. Raises :class:`AgentcError` (AS1119) for
+    a system of guarded commands.
     """
 
     def __init__(self, system: SystemIR) -> None:
         if system.commands:
-            raise ValueError(f"the system {system.name} has commands, not equations")
+            raise AgentcError([report("AS1119", None, name=system.name)])
         self.system = system
         self.states, self.inputs, self.disturbances = system.states, system.inputs, system.disturbances
         self.modes = tuple(m.name for m in system.modes)
