@@ -26,14 +26,17 @@ class FlatAdam:
         self.first = torch.zeros_like(self.weights)
         self.second = torch.zeros_like(self.weights)
         self.count = 0
+        self._steps = torch.zeros(())
 
     def step(self, learning_rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-5) -> None:
         """One step down ``gradient``, which is left as it is."""
         self.count += 1
-        self.first.lerp_(self.gradient, 1 - beta1)
-        self.second.mul_(beta2).addcmul_(self.gradient, self.gradient, value=1 - beta2)
-        denominator = self.second.sqrt().div_(math.sqrt(1 - beta2**self.count)).add_(epsilon)
-        self.weights.addcdiv_(self.first, denominator, value=-learning_rate / (1 - beta1**self.count))
+        self._steps.fill_(self.count)
+        # One pass over the weights, the kernel of torch.optim.Adam(fused=True).
+        torch._fused_adam_(
+            [self.weights], [self.gradient], [self.first], [self.second], [], [self._steps],
+            lr=learning_rate, beta1=beta1, beta2=beta2, weight_decay=0.0, eps=epsilon, amsgrad=False, maximize=False,
+        )  # fmt: skip
 
     def descend(
         self,
