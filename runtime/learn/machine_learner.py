@@ -72,9 +72,7 @@ class MachineLearner:
         """The values of the machines' present states."""
         return self._network
 
-    def learn(
-        self, trajectory: Trajectory | None, randomness: np.random.Generator, at: Moment
-    ) -> Mapping[str, float]:
+    def learn(self, trajectory: Trajectory | None, randomness: np.random.Generator, at: Moment) -> Mapping[str, float]:
         """Store a step of every environment, then one gradient step."""
         assert trajectory is not None
         read, before = trajectory.monitors, trajectory.observations[OBSERVATION][0]
@@ -105,5 +103,3 @@ class MachineLearner:
 
 def _flat(rows: Array) -> NDArray[np.float32]:
     return rows.reshape(len(rows), -1).astype(np.float32)
-
-

@@ -83,9 +83,7 @@ class TableLearner:
             layer.bias.zero_()
         return self._network
 
-    def learn(
-        self, trajectory: Trajectory | None, randomness: np.random.Generator, at: Moment
-    ) -> Mapping[str, float]:
+    def learn(self, trajectory: Trajectory | None, randomness: np.random.Generator, at: Moment) -> Mapping[str, float]:
         """One update per step."""
         assert trajectory is not None
         read = trajectory.monitors

@@ -38,6 +38,7 @@ from agentc.runtime.learn.normalize import RunningMoments
 from agentc.runtime.learn.registry import prepare
 from agentc.runtime.learn.rewards import LearningReward
 from agentc.runtime.learn.seeding import learner_sequence, resumed_seed
+from agentc.runtime.learn.starts import Starts
 from agentc.runtime.learn.statistics import EpisodeStatistics, EpisodeWindow
 from agentc.runtime.learn.trajectory import Trajectory
 from agentc.runtime.learn.vector import VectorEnv
@@ -95,11 +96,12 @@ def train(
     out_dir: Path,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
+    starts: Starts | None = None,
 ) -> TrainResult:
     """Train for ``config.steps`` environment steps, rounded up to whole steps of all environments.
 
     The algorithm is that of the configuration's class. Of one that learns from recorded data alone, the steps are
-    gradient steps.
+    gradient steps. ``starts`` chooses the tasks and the states in which episodes begin.
 
     Writes ``checkpoint.json``, its weights, ``metrics.jsonl`` and ``tensorboard/`` into ``out_dir``. With
     ``resume`` it goes on from the checkpoint there, if there is one. Ctrl-C ends the run after the update
@@ -110,7 +112,7 @@ def train(
     legal, AS0841 and AS0842 for a checkpoint that cannot be gone on from. The last checkpoint is always intact.
     """
     with _one_thread():
-        run = _Run(env, config, out_dir)
+        run = _Run(env, config, out_dir, starts)
         saved = None
         if resume and (out_dir / checkpoints.FILE_NAME).exists():
             saved = checkpoints.load(out_dir)
@@ -122,7 +124,7 @@ def train(
 class _Run:
     """The state of a run between two updates."""
 
-    def __init__(self, env: VectorEnv, config: TrainingConfig, out_dir: Path) -> None:
+    def __init__(self, env: VectorEnv, config: TrainingConfig, out_dir: Path, starts: Starts | None) -> None:
         self.config = config
         self.out_dir = out_dir
         weights, actions = learner_sequence(config.seed).spawn(2)
@@ -135,6 +137,11 @@ class _Run:
         self.moments = RunningMoments(sum(p.size for p in self.vectors))
         self.window = EpisodeWindow()
         self.rollout: Rollout | None = None
+        self.starts = starts
+        if starts is not None:
+            if not hasattr(self.env, "options"):
+                raise TypeError(f"{type(self.env).__name__} takes no options of a reset")
+            self.env.options = starts.options
         self.steps = self.updates = self.generation = 0
 
     def loop(
@@ -183,7 +190,7 @@ class _Run:
         state = None if resumed is None else resumed.group("rollout")
         if state:
             try:
-                self.rollout = Rollout(self.env, learner.actor, longest, self.window, c.seed, state)
+                self.rollout = Rollout(self.env, learner.actor, longest, self.window, c.seed, state, self.starts)
             except (ValueError, KeyError, IndexError, TypeError):
                 state = None  # it does not come back: new episodes, below
             else:
@@ -191,7 +198,7 @@ class _Run:
         if resumed is not None and self.steps > 0:
             self.generation += 1
         seed = resumed_seed(c.seed, self.generation)
-        self.rollout = Rollout(self.env, learner.actor, longest, self.window, seed)
+        self.rollout = Rollout(self.env, learner.actor, longest, self.window, seed, None, self.starts)
         return None if resumed is None else ANEW if self.steps > 0 else EXACTLY
 
     def _round(self) -> dict[str, float]:
@@ -208,6 +215,8 @@ class _Run:
                 figures = learner.learn(None, self.randomness, Moment(self.steps, c.steps, self.updates))
             else:
                 length = min(learner.cycle, left, -(-(c.steps - self.steps) // n))
+                if self.starts is not None:
+                    self.starts.taken = self.steps
                 trajectory = self.rollout.collect(length, self.steps, self.randomness)
                 self.steps += trajectory.steps * n
                 left -= length
@@ -254,6 +263,8 @@ class _Run:
         tensors |= {f"window/{k}": a for k, a in self.window.state().items()}
         inside = None if self.rollout is None else self.rollout.state()
         tensors |= {f"rollout/{k}": a for k, a in (inside or {}).items()}
+        if self.starts is not None:
+            tensors |= {f"starts/{k}": a for k, a in self.starts.state().items()}
         counters = {
             "steps": self.steps,
             "updates": self.updates,
@@ -280,6 +291,8 @@ class _Run:
             self.rewards.restore(saved.group("reward"))
             self.window.restore(saved.group("window"))
             restore_generator(self.randomness, saved.randomness)
+            if self.starts is not None:
+                self.starts.restore(saved.group("starts"))
         except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
             raise checkpoints.damaged(path, f"{type(error).__name__}: {error}") from None
         self.steps, self.updates = saved.counters["steps"], saved.counters["updates"]

@@ -10,6 +10,7 @@ from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn.acting import Actor, enacted
 from agentc.runtime.learn.constraints import MaskTable
 from agentc.runtime.learn.slots import State
+from agentc.runtime.learn.starts import Starts
 from agentc.runtime.learn.statistics import EpisodeWindow
 from agentc.runtime.learn.trajectory import Recorder, Trajectory, parts
 from agentc.runtime.learn.vector import Array, Restorable, VectorEnv
@@ -19,14 +20,21 @@ class Rollout:
     """Collects trajectories one after the other; episodes go on from one to the next."""
 
     def __init__(
-        self, env: VectorEnv, actor: Actor, steps: int, window: EpisodeWindow, seed: int, saved: State | None = None
+        self,
+        env: VectorEnv,
+        actor: Actor,
+        steps: int,
+        window: EpisodeWindow,
+        seed: int,
+        saved: State | None = None,
+        starts: Starts | None = None,
     ) -> None:
         """Begin anew with ``seed``, or, with what :meth:`state` returned, where that was.
 
         Trajectories have at most ``steps`` steps. Raises ``ValueError`` where the environment cannot go on from
         ``saved``.
         """
-        self._env, self._actor, self._window = env, actor, window
+        self._env, self._actor, self._window, self._starts = env, actor, window, starts
         if saved is None:
             self._observation = dict(parts(env.reset(seed)))
         else:
@@ -89,6 +97,8 @@ class Rollout:
                 if ended.any():
                     self._check_observation(final, now)
                     self._window.add(ended, batch.info)
+                    if self._starts is not None:
+                        self._starts.ended(ended, batch.info)
                 observation, mask = parts(batch.observation), batch.action_mask
                 self._check_observation(observation, now)
             if mask is not None and masks is not None:

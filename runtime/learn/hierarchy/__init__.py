@@ -1,1 +1,0 @@
-"""M12 hierarchy: subgoals, goals, time left, chunks of actions."""
