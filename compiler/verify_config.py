@@ -85,5 +85,5 @@ METHODS: dict[str, TrainerSchema] = {
 }
 """Every method that ``verify f by ...`` may name."""
 
-BUILT: frozenset[str] = frozenset(("network", "model", "falsify", "reach", "statistical"))
+BUILT: frozenset[str] = frozenset(("network", "bmc", "induction", "model", "falsify", "reach", "statistical"))
 """The methods whose backend is built."""

@@ -36,6 +36,8 @@ class Method(Protocol):
 BUILT_IN: dict[str, str] = {
     # name: module:object; cheap before dear, a search for a violation before a proof that would not end
     "network": "agentc.runtime.verify.network.method:NetworkMethod",
+    "bmc": "agentc.runtime.verify.symbolic:BmcMethod",
+    "induction": "agentc.runtime.verify.symbolic:InductionMethod",
     "model": "agentc.runtime.verify.model.method:ModelMethod",
     "falsify": "agentc.runtime.verify.falsify:FalsifyMethod",
     "reach": "agentc.runtime.verify.reach.method:ReachMethod",

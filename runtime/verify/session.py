@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -85,35 +86,40 @@ def _in_process(task: Task, told: Told, running: list[subprocess.Popen[str]]) ->
     item = task.agent.verifies[task.index]
     seconds = float(item.settings.get("time", 60.0))  # type: ignore[arg-type]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # the items share the cores
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agentc.runtime.verify.session"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
-    running.append(process)
-    timer = Timer(seconds + GRACE, process.kill)
-    timer.start()
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     last: dict[str, Any] = {}
-    try:
-        asked = {"agent": encode_agent(task.agent), "index": task.index, "folder": str(task.folder)}
-        process.stdin.write(json.dumps(asked))
-        process.stdin.close()
-        for line in process.stdout:
-            try:
-                last = json.loads(line)
-            except ValueError:
-                continue
-            if "progress" in last:
-                told(task, str(last["progress"]))
-    finally:
-        timer.cancel()
-    said = process.stderr.read()
-    process.wait()
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
+        subprocess.Popen(
+            [sys.executable, "-m", "agentc.runtime.verify.session"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment,
+        ) as process,
+    ):  # fmt: skip
+        running.append(process)
+        timer = Timer(seconds + GRACE, process.kill)
+        timer.start()
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            asked = {"agent": encode_agent(task.agent), "index": task.index, "folder": str(task.folder)}
+            process.stdin.write(json.dumps(asked))
+            process.stdin.close()
+            for line in process.stdout:
+                try:
+                    last = json.loads(line)
+                except ValueError:
+                    continue
+                if "progress" in last:
+                    told(task, str(last["progress"]))
+            process.wait()
+        except BrokenPipeError:  # it ended before it had read what it was asked; why stands in what it said
+            process.wait()
+        finally:
+            timer.cancel()
+        errors.seek(0)
+        said = errors.read()
     if "answer" in last:
         return Result(task, Answer.from_data(last["answer"]))
     if "diagnostics" in last:
-        found = tuple(_diagnostic(d) for d in last["diagnostics"])
-        return Result(task, None, found)
+        return Result(task, None, tuple(_diagnostic(d) for d in last["diagnostics"]))
     method = item.method or "none"
     if process.returncode == -9:
         return Result(task, unknown(method, f"it was stopped {GRACE:g} s after its {seconds:g} s were over"))
