@@ -1,13 +1,14 @@
 """Monitors that step N environments at once: labelling, then a table gather for each part.
 
 One step reads the valuations of all environments (or of the ``active`` ones), packs the atoms of each automaton into
-a letter, and takes the next state from its table (``np.take`` into preallocated arrays). :class:`ScalarMonitor` does
-the same for one environment in plain Python.
+a letter, and takes the next state from its table, see :mod:`agentc.runtime.stepping`. For one environment in plain
+Python there is :mod:`agentc.runtime.scalar`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,26 @@ from numpy.typing import NDArray
 from agentc.compiler.agent import SignalIR
 from agentc.compiler.backends.monitor import OUTSIDE_CODE, MonitorProgram, MonitorTable
 from agentc.compiler.logic.ir import Formula, Term, postorder
-from agentc.compiler.logic.semantics import _holds as holds
-from agentc.compiler.logic.semantics import _signal as read_signal
-from agentc.compiler.logic.semantics import apply
-from agentc.compiler.logic.trace import Valuation
 from agentc.compiler.logic.verdict import Verdict
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.labelling import Labeller
+from agentc.runtime.stepping import PACKED_ATOMS, ManyPacker, Packer, Rows, Stepper
 
 Array = NDArray[Any]
 Batch = Mapping[str, Array]
 """Signals by name, arrays over the environments as :mod:`agentc.runtime.labelling` describes them."""
 
-PACKED_ATOMS = 16
-"""Letters of up to that many atoms are looked up in a table; those of more walk the diagram."""
+
+@dataclass(frozen=True)
+class _Alike:
+    """Parts of a program that are stepped together: which letters they read, and where their codes go."""
+
+    stepper: Stepper
+    packer: int
+    """Which of the monitor's packers; -1 where the diagrams are walked."""
+    codes: Array
+    """uint8 ``(K, N)``, for one part ``(N,)``; of a program that is one part, its row of the monitor's codes."""
+    parts: tuple[int, ...]
 
 
 class Monitor:
@@ -50,17 +57,58 @@ class Monitor:
         self.atoms: tuple[Formula, ...] = tuple(
             dict.fromkeys(a for p in self.programs for part in p.parts for a in part.atoms)
         )
-        self._labeller = Labeller(self.atoms, tuple(signals))
+        declared = tuple(signals)
+        self._labeller = Labeller(self.atoms, declared)
+        self._plain = _plain(self.atoms, declared)
         self._remembered = tuple(
             dict.fromkeys(str(n.value) for n in postorder(*self.atoms) if isinstance(n, Term) and n.op == "prev")
         )
         self._previous: dict[str, Array] = {}
         self._started = np.zeros(num_envs, np.bool_)
-        self._letters = np.zeros((num_envs, len(self.atoms)), np.bool_)
-        column = {a: i for i, a in enumerate(self.atoms)}
-        self._parts = [[_Part(part, column, num_envs) for part in p.parts] for p in self.programs]
+        self._rows = np.zeros((len(self.atoms), num_envs), np.uint8)
+        self._row = [*self._rows]
+        self._letters = self._rows.view(np.bool_).T
         self._codes = np.zeros((len(self.programs), num_envs), np.uint8)
+        self._packers: list[Packer | ManyPacker] = []
+        self._matrix = False  # whether a packer needs all rows in one array
+        self._alike = [self._grouped(row, p) for row, p in enumerate(self.programs)]
+        self._partial = any(OUTSIDE_CODE in part.verdicts for p in self.programs for part in p.parts)
+        only = self._alike[0][0] if len(self.programs) == 1 and len(self.programs[0].parts) == 1 else None
+        whole = list(range(len(self.atoms)))
+        self._only = only if only is not None and only.packer >= 0 and [*only.stepper.columns[0]] == whole else None
+        self._initial = np.array([p.verdict([0] * len(p.parts)) for p in self.programs], np.uint8)[:, None]
         self.reset()
+
+    def _grouped(self, row: int, program: MonitorProgram) -> list[_Alike]:
+        """The parts of a program by their tables."""
+        column = {a: i for i, a in enumerate(self.atoms)}
+        alike: dict[MonitorTable, list[int]] = {}
+        for k, part in enumerate(program.parts):
+            bare = MonitorTable((), part.nodes, part.root, part.table, part.roots, part.verdicts)
+            alike.setdefault(bare, []).append(k)
+        found = []
+        for members in alike.values():
+            columns = [[column[a] for a in program.parts[k].atoms] for k in members]
+            stepper = Stepper(program.parts[members[0]], columns, self.num_envs)
+            codes = self._codes[row] if len(program.parts) == 1 else np.zeros(stepper.shape, np.uint8)
+            packer = -1
+            if stepper.walks or len(members) > 1:
+                self._matrix = True
+            if not stepper.walks:
+                packer = self._packer(stepper)
+            found.append(_Alike(stepper, packer, codes, tuple(members)))
+        return found
+
+    def _packer(self, stepper: Stepper) -> int:
+        if len(stepper.columns) > 1:
+            self._packers.append(ManyPacker(stepper.columns, self.num_envs))
+            return len(self._packers) - 1
+        columns = [*map(int, stepper.columns[0])]
+        for k, known in enumerate(self._packers):
+            if isinstance(known, Packer) and known.columns == columns:
+                return k
+        self._packers.append(Packer(columns, self.num_envs))
+        return len(self._packers) - 1
 
     # ------------------------------------------------------------ stepping
 
@@ -68,11 +116,10 @@ class Monitor:
         """Forget everything in the environments of ``mask``, bool ``(N,)``; None is all."""
         where = np.ones(self.num_envs, np.bool_) if mask is None else mask
         self._started[where] = False
-        for parts in self._parts:
-            for part in parts:
-                part.states[where] = 0
-        for row, program in zip(self._codes, self.programs, strict=True):
-            row[where] = program.verdict([0] * len(program.parts))
+        for parts in self._alike:
+            for alike in parts:
+                alike.stepper.reset(where)
+        self._codes[:, where] = self._initial
 
     def step(self, valuations: Batch, active: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
         """Read one step and return the verdict codes, uint8 ``(formulas, N)``, rows as in :attr:`names`.
@@ -81,12 +128,19 @@ class Monitor:
         their state. The array belongs to the monitor and is valid until the next call. Raises ``AgentcError``
         (AS0708) where an environment shows values that the declared types rule out, (AS0830) if a signal is missing.
         """
+        if self._plain is not None:
+            try:
+                columns = [valuations[name] for name in self._plain]
+            except KeyError as error:
+                raise AgentcError([report("AS0830", None, signal=str(error.args[0]))]) from None
+            if all([c.dtype.char == "?" for c in columns]):
+                return self._advance([c.view(np.uint8) for c in columns], active)
         try:
-            letters = self._labeller(valuations, self._previous or None, self._started, out=self._letters)
+            self._labeller(valuations, self._previous or None, self._started, out=self._letters)
         except KeyError as error:
             raise AgentcError([report("AS0830", None, signal=str(error.args[0]))]) from None
-        codes = self.step_letters(letters, active)
-        if (codes == OUTSIDE_CODE).any():
+        codes = self._advance(self._row, active)
+        if self._partial and (codes == OUTSIDE_CODE).any():
             self._complain(valuations, codes)
         for name in self._remembered:
             now = valuations[name]
@@ -103,23 +157,64 @@ class Monitor:
     def step_letters(
         self, letters: NDArray[np.bool_], active: NDArray[np.bool_] | None = None
     ) -> NDArray[np.uint8]:
-        """Read one step as truth values, bool ``(N, atoms)`` in the order of :attr:`atoms`; else as :meth:`step`."""
-        for row, program, parts in zip(self._codes, self.programs, self._parts, strict=True):
-            first, *others = parts
-            first.step(letters, active)
-            if not others:
-                np.take(first.verdicts, first.states, out=row)
-                continue
-            joined = first.verdicts[first.states]
-            outside = joined == OUTSIDE_CODE
-            for part in others:
-                part.step(letters, active)
-                code = part.verdicts[part.states]
-                outside |= code == OUTSIDE_CODE
-                (np.minimum if program.join == "and" else np.maximum)(joined, code, out=joined)
-            joined[outside] = OUTSIDE_CODE
-            row[:] = joined
+        """Read one step as truth values, bool ``(N, atoms)`` in the order of :attr:`atoms`; else as :meth:`step`.
+
+        Fastest where each atom's values lie together (the transpose of an array ``(atoms, N)``).
+        """
+        if letters.dtype.char != "?":
+            letters = letters.astype(np.bool_)
+        if letters.flags.f_contiguous:
+            return self._advance([*letters.T.view(np.uint8)], active)
+        np.copyto(self._letters, letters)
+        return self._advance(self._row, active)
+
+    def step_packed(self, letters: Array, active: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
+        """Read one step as packed letters ``(N,)``, the first of :attr:`atoms` the highest bit; else as :meth:`step`.
+
+        Fastest as uint8 where there are up to 8 atoms, else uint16. Raises ``ValueError`` for more than 16 atoms.
+        """
+        width = len(self.atoms)
+        if width > PACKED_ATOMS:
+            raise ValueError(f"letters of {width} atoms are not packed: {PACKED_ATOMS} is the most")
+        if self._only is not None:
+            if letters.dtype.char != "B" and width <= 8:
+                letters = letters.astype(np.uint8)
+            self._only.stepper.step(letters, active, self._only.codes)
+            return self._codes
+        for k in range(width):
+            np.copyto(self._rows[k], letters >> (width - 1 - k) & 1, casting="unsafe")
+        return self._advance(self._row, active)
+
+    def _advance(self, rows: Rows, active: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+        """Read one step as rows of truth values, uint8 ``(N,)`` each."""
+        if self._matrix and rows is not self._row:
+            for row, values in zip(self._row, rows, strict=True):
+                np.copyto(row, values)
+        letters = [packer(rows) if isinstance(packer, Packer) else packer(self._rows) for packer in self._packers]
+        for at, parts in enumerate(self._alike):
+            for alike in parts:
+                if alike.packer < 0:
+                    alike.stepper.walk(rows, active, alike.codes)
+                else:
+                    alike.stepper.step(letters[alike.packer], active, alike.codes)
+            if len(parts) > 1 or len(parts[0].parts) > 1:
+                self._join(at, [alike.codes for alike in parts])
         return self._codes
+
+    def _join(self, at: int, codes: list[Array]) -> None:
+        """The verdict of a program from those of its parts."""
+        meet = np.minimum if self.programs[at].join == "and" else np.maximum
+        row = self._codes[at]
+        for k, other in enumerate(codes):
+            least = other if other.ndim == 1 else meet.reduce(other, axis=0)
+            if k:
+                meet(row, least, out=row)
+            else:
+                np.copyto(row, least)
+        if self._partial:
+            for other in codes:
+                outside = other == OUTSIDE_CODE
+                row[outside if outside.ndim == 1 else outside.any(axis=0)] = OUTSIDE_CODE
 
     def _complain(self, valuations: Batch, codes: NDArray[np.uint8]) -> None:
         row, env = (int(i) for i in np.argwhere(codes == OUTSIDE_CODE)[0])
@@ -150,8 +245,12 @@ class Monitor:
         return {name: Verdict(int(self._codes[row, env])) for row, name in enumerate(self.names)}
 
     def states(self, row: int) -> list[NDArray[np.intp]]:
-        """The states ``(N,)`` of each part of a formula's monitor; they belong to the monitor."""
-        return [part.states for part in self._parts[row]]
+        """The states ``(N,)`` of each part of a formula's monitor, valid until the next call."""
+        found: dict[int, Array] = {}
+        for alike in self._alike[row]:
+            for k, part in enumerate(alike.parts):
+                found[part] = alike.stepper.states(k)
+        return [found[k] for k in range(len(found))]
 
     def state(self) -> dict[str, Array]:
         """Everything that later verdicts depend on, as arrays by name."""
@@ -172,148 +271,13 @@ class Monitor:
 
     def sizes(self, row: int) -> list[int]:
         """The number of states of each part of a formula's monitor."""
-        return [part.size for part in self._parts[row]]
+        return [len(part.verdicts) for part in self.programs[row].parts]
 
 
-class _Part:
-    """One automaton: the states of N environments and the arrays that step them."""
-
-    def __init__(self, table: MonitorTable, column: Mapping[Formula, int], num_envs: int) -> None:
-        self.size = len(table.verdicts)
-        self.states = np.zeros(num_envs, np.intp)
-        self.verdicts = np.array(table.verdicts, np.uint8)
-        columns = [column[a] for a in table.atoms]
-        self._columns: Array | None = None if columns == list(range(len(column))) else np.array(columns, np.intp)
-        self._width = len(columns)
-        self._index = np.zeros(num_envs, np.intp)
-        self._next = np.zeros(num_envs, np.intp)
-        nodes = np.array(table.nodes, np.intp).reshape(-1, 3)
-        self._level, self._low, self._high = (np.ascontiguousarray(nodes[:, i]) for i in range(3))
-        self._root, self._roots = table.root, np.array(table.roots, np.intp)
-        self._flat: Array | None = None
-        self._classes: Array | None = None
-        self._count = 1
-        if table.table is not None:
-            self._count = len(table.table[0])
-            self._flat = np.array(table.table, np.intp).ravel()
-            if self._width <= PACKED_ATOMS:
-                every = np.arange(1 << self._width)[:, None] >> np.arange(self._width - 1, -1, -1) & 1
-                self._classes = self._walk(np.full(len(every), self._root, np.intp), every.astype(np.bool_))
-
-    def step(self, letters: NDArray[np.bool_], active: NDArray[np.bool_] | None) -> None:
-        """The next states."""
-        mine = letters if self._columns is None else letters[:, self._columns]
-        if self._flat is None:
-            np.copyto(self._next, self._walk(self._roots[self.states], mine))
-        else:
-            if self._classes is not None:
-                chosen = self._classes[_packed(mine, self._width)]
-            else:
-                chosen = self._walk(np.full(len(mine), self._root, np.intp), mine)
-            np.multiply(self.states, self._count, out=self._index)
-            np.add(self._index, chosen, out=self._index)
-            np.take(self._flat, self._index, out=self._next)
-        if active is None:
-            self.states, self._next = self._next, self.states
-        else:
-            np.copyto(self.states, self._next, where=active)
-
-    def _walk(self, at: Array, letters: NDArray[np.bool_]) -> Array:
-        """The leaves that the letters lead to, starting from the diagrams ``at``."""
-        rows = np.flatnonzero(at >= 0)
-        while len(rows):
-            nodes = at[rows]
-            true = letters[rows, self._level[nodes]]
-            at[rows] = np.where(true, self._high[nodes], self._low[nodes])
-            rows = rows[at[rows] >= 0]
-        return ~at
-
-
-def _packed(letters: NDArray[np.bool_], width: int) -> Array:
-    """Letters as numbers, the first atom the highest bit."""
-    if width == 0:
-        return np.zeros(len(letters), np.intp)
-    packed = np.packbits(letters, axis=1)
-    if width <= 8:
-        return packed[:, 0] >> (8 - width)
-    return ((packed[:, 0].astype(np.uint16) << 8) | packed[:, 1]) >> (16 - width)
-
-
-# ---------------------------------------------------------------- one environment
-
-
-class ScalarLabeller:
-    """The truth of atoms in one environment, in plain Python, by the reference's own functions at every term."""
-
-    def __init__(self, atoms: Sequence[Formula]) -> None:
-        self.atoms = tuple(atoms)
-        terms = [n for n in postorder(*atoms) if isinstance(n, Term)]
-        aggregate = next((n for n in terms if n.op in ("count", "sum", "in_seen", "occurs_in_seen")), None)
-        if aggregate is not None:
-            raise AgentcError([report("AS0720", None, term=str(aggregate))])
-        self._terms = [(n, [a.id for a in n.args]) for n in terms]
-        self._predicates = [a.predicate for a in atoms]
-
-    def label(self, valuation: Valuation, previous: Valuation | None, t: int) -> tuple[bool, ...]:
-        """The truth values at step ``t``; ``previous`` is the valuation of the step before.
-
-        Raises ``AgentcError`` (AS0830) if a signal is missing.
-        """
-        values: dict[int, Any] = {}
-        try:
-            for node, args in self._terms:
-                if node.op == "const":
-                    values[node.id] = node.value
-                elif node.op == "signal":
-                    values[node.id] = read_signal(valuation, str(node.value), t)
-                elif node.op == "prev":
-                    before = None if previous is None else read_signal(previous, str(node.value), t - 1)
-                    values[node.id] = before
-                else:
-                    values[node.id] = apply(node, [values[i] for i in args])
-        except KeyError as error:
-            raise AgentcError([report("AS0830", None, signal=str(error.args[0]))]) from None
-        return tuple(holds(p, values[p.id]) for p in self._predicates)
-
-
-class ScalarMonitor:
-    """The verdicts of several formulas in one environment, in plain Python; ``reset`` and ``step`` as in Monitor."""
-
-    def __init__(self, programs: Sequence[MonitorProgram]) -> None:
-        self.programs = tuple(programs)
-        self.names = tuple(p.name for p in self.programs)
-        self.atoms = tuple(dict.fromkeys(a for p in self.programs for part in p.parts for a in part.atoms))
-        self._labeller = ScalarLabeller(self.atoms)
-        column = {a: i for i, a in enumerate(self.atoms)}
-        self._parts = [[(part, [column[a] for a in part.atoms]) for part in p.parts] for p in self.programs]
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget everything."""
-        self._t = 0
-        self._previous: Valuation | None = None
-        self._states = [[0] * len(p.parts) for p in self.programs]
-
-    def step(self, valuation: Valuation) -> tuple[int, ...]:
-        """Read one step and return the verdict codes, in the order of :attr:`names`.
-
-        Raises ``AgentcError`` (AS0708) for values that the declared types rule out, (AS0830) if a signal is missing.
-        """
-        letter = self._labeller.label(valuation, self._previous, self._t)
-        codes = self.step_letter(letter)
-        if OUTSIDE_CODE in codes:
-            shown = ", ".join(f"{name} = {value}" for name, value in valuation.items())
-            raise AgentcError([report("AS0708", None, env=0, values=shown)])
-        self._previous, self._t = valuation, self._t + 1
-        return codes
-
-    def step_letter(self, letter: Sequence[bool]) -> tuple[int, ...]:
-        """Read one step as truth values in the order of :attr:`atoms`."""
-        for states, parts in zip(self._states, self._parts, strict=True):
-            for i, (part, columns) in enumerate(parts):
-                states[i] = part.step(states[i], tuple(letter[c] for c in columns))
-        return tuple(p.verdict(s) for p, s in zip(self.programs, self._states, strict=True))
-
-    def verdicts(self) -> dict[str, Verdict]:
-        """The verdicts by name; before step 0 they mean nothing."""
-        return {p.name: Verdict(p.verdict(s)) for p, s in zip(self.programs, self._states, strict=True)}
+def _plain(atoms: Sequence[Formula], signals: Iterable[SignalIR]) -> tuple[str, ...] | None:
+    """The names of the signals that the atoms are, if they are all Boolean signals at the present step."""
+    others = {s.name for s in signals if s.kind != "bool"}
+    terms = [a.predicate for a in atoms]
+    if any(t.op != "signal" or t.value in others for t in terms):
+        return None
+    return tuple(str(t.value) for t in terms)

@@ -41,7 +41,7 @@ from agentc.lang.diagnostics import AgentcError, Severity, report
 from agentc.runtime.compilation import load
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.envs.registry import environment_of
-from agentc.runtime.monitor import ScalarLabeller
+from agentc.runtime.scalar import ScalarLabeller
 from agentc.runtime.spec_observation import AutomatonCode, Layout, Mode
 from agentc.runtime.spec_signals import SignalFunction, SignalSource, needed_signals
 

@@ -27,11 +27,21 @@ class OverBudgetError(Exception):
         self.limit = limit
 
 
-class Budget:
-    """What a construction may use. :meth:`spend` raises :class:`OverBudgetError` when it is used up."""
+BYTES_A_NODE = 600
+"""What a node of a diagram takes with its share of the tables of operations: measured, rounded up."""
+MAX_MEMORY = 2 << 30
+"""Bytes that one construction may use unless it is told otherwise."""
 
-    def __init__(self, states: int, seconds: float, nodes: int = 4_000_000) -> None:
-        self.states, self.seconds, self.nodes = states, seconds, nodes
+
+class Budget:
+    """What a construction may use. :meth:`spend` raises :class:`OverBudgetError` when it is used up.
+
+    ``memory`` is in bytes, counted as nodes of diagrams (:data:`BYTES_A_NODE` each).
+    """
+
+    def __init__(self, states: int, seconds: float, memory: int = MAX_MEMORY) -> None:
+        self.states, self.seconds, self.memory = states, seconds, memory
+        self.nodes = max(memory // BYTES_A_NODE, 2)
         self.deadline = time.monotonic() + seconds
 
     def spend(self, nodes: int = 0, states: int = 0) -> None:
@@ -39,9 +49,18 @@ class Budget:
         if states > self.states:
             raise OverBudgetError(f"{self.states:,} states")
         if nodes > self.nodes:
-            raise OverBudgetError(f"{self.nodes:,} nodes")
+            raise OverBudgetError(f"{self.memory / (1 << 20):,.0f} MB")
         if time.monotonic() > self.deadline:
             raise OverBudgetError(f"{self.seconds:g} seconds")
+
+    def part(self, states: int, share: float, nodes: int | None = None) -> Budget:
+        """A smaller one, that ends after ``share`` of the time that is left."""
+        left = max(self.deadline - time.monotonic(), 0.0) * share
+        made = Budget(min(states, self.states), self.seconds, self.memory)
+        made.deadline = min(self.deadline, time.monotonic() + left)
+        if nodes is not None:
+            made.nodes = min(nodes, self.nodes)
+        return made
 
 
 @contextmanager
@@ -66,6 +85,8 @@ class Bdd:
         self.level = [CONSTANT_LEVEL, CONSTANT_LEVEL]
         self.low = [0, 1]
         self.high = [0, 1]
+        self.values = {0: 0, 1: 1}
+        """The numbers that constants stand for, by node."""
         self._unique: dict[tuple[int, int, int], int] = {}
         self._and: dict[tuple[int, int], int] = {}
         self._or: dict[tuple[int, int], int] = {}
@@ -85,8 +106,23 @@ class Bdd:
             self.level.append(level)
             self.low.append(low)
             self.high.append(high)
-            if not made & 2047:
+            if not made & 511:
                 self.budget.spend(nodes=made)
+        return made
+
+    def terminal(self, value: int) -> int:
+        """The constant that stands for a number; those of 0 and 1 are false and true."""
+        if value < 2:
+            return value
+        key = (CONSTANT_LEVEL, value, value)
+        made = self._unique.get(key)
+        if made is None:
+            made = len(self.level)
+            self._unique[key] = made
+            self.level.append(CONSTANT_LEVEL)
+            self.low.append(made)
+            self.high.append(made)
+            self.values[made] = value
         return made
 
     def var(self, level: int) -> int:

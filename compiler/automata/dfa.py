@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from agentc.compiler.automata.bdd import Budget, recursion
+from agentc.compiler.automata.machine import Machine
 from agentc.compiler.automata.minimize import coarsest
-from agentc.compiler.automata.mtbdd import OUTSIDE, YES, Mtbdd
+from agentc.compiler.automata.mtbdd import NO, OUTSIDE, YES, Mtbdd
 from agentc.compiler.logic.alphabet import Alphabet
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.logic.semantics import evaluate
@@ -247,95 +248,188 @@ def build(
     """
     budget = budget or Budget(MAX_STATES, MAX_SECONDS)
     with recursion(len(alphabet.atoms)):
-        later = table.letters(alphabet, at_reset=False)
-        care = table.union(table.letters(alphabet, at_reset=True), later)
+        nodes, later, care = table.nodes, YES, YES
+        if any(group.later is not None for group in alphabet.groups):
+            later = table.letters(alphabet, at_reset=False)
+            care = table.union(table.letters(alphabet, at_reset=True), later)
         if care != YES:
             memo: dict[tuple[int, int], int] = {}
             roots = [table.mask(r, care, memo) for r in roots]
         # the initial state once more, as the state before the first letter: nothing leads there
         every = [*roots, roots[initial]]
         kinds = [*map(int, accepting), 2] if minimal else list(range(len(every)))
-        block, of_node = coarsest(table.nodes, every, kinds, budget)
+        block, of_node, classes = coarsest(nodes, every, kinds, budget)
 
         def of(ref: int) -> int:
             return of_node[ref] if ref >= 0 else OUTSIDE if ref == OUTSIDE else ~block[~ref]
 
-        representative: dict[int, int] = {}
-        for s in range(len(roots)):
-            representative.setdefault(block[s], s)
-        start, copy = of(every[-1]), len(roots)
-        representative[block[copy]] = copy
-        order = _breadth_first(table.nodes, every, copy, lambda s: representative[block[s]])
-        if minimal:  # the empty word is a don't-care: any reachable state that goes on alike will do
-            alike = sorted(((accepting[s], s) for s in order[1:] if of(roots[s]) == start), key=lambda k: k)
-            first = alike[0][1] if alike else copy
-        else:
-            first = initial
-        if first != copy:
-            order = _breadth_first(table.nodes, every, first, lambda s: representative[block[s]])
-        number = {s: i for i, s in enumerate(order)}
+        # the automaton of the blocks; diagrams of it are the classes
+        first: list[int] = [-1] * (max(block) + 1)
+        for s in range(len(every) - 1, -1, -1):
+            first[block[s]] = s
+        block_roots = [of(every[s]) for s in first]
         ends = [*accepting, False]
-        kept_roots = [every[s] for s in order]
-        kept = [ends[s] for s in order]
-        target = [number.get(representative.get(b, -1), -1) for b in block]
+        block_accepts = [ends[s] for s in first]
+        start = block[-1]
+        if not minimal:
+            start = block[initial]
+        else:  # the empty word is a don't-care: any reachable state that goes on alike will do
+            root = block_roots[start]
+            alike = {b for b, r in enumerate(block_roots) if r == root and b != start}
+            if alike:
+                reached = [b for b in _reached(classes, block_roots, start) if b in alike]
+                start = min(reached, key=lambda b: block_accepts[b], default=start)
+        made = _numbered(classes, block_roots, start)
+        kept = [block_accepts[b] for b in made.order]
+        if later == care:
+            verdicts = _verdicts(made.nodes, made.roots, kept)
+        else:
+            masked = Mtbdd(made.nodes)
+            only = _copied_set(table, later, masked)
+            marks: dict[tuple[int, int], int] = {}
+            verdicts = _verdicts(masked.nodes, [masked.mask(r, only, marks) for r in made.roots], kept)
+        return DFA(alphabet, tuple(made.nodes), tuple(made.roots), tuple(kept), tuple(verdicts))
 
-        def successors(root: int) -> Iterable[int]:
-            if later != care:
-                root = table.mask(root, later, masked)
-            return (target[t] for t in table.leaves(root))
 
-        masked: dict[tuple[int, int], int] = {}
-        verdicts = _verdicts([list(successors(r)) for r in kept_roots], kept)
-        return _frozen(alphabet, table.nodes, kept_roots, kept, verdicts, target)
+def frozen(alphabet: Alphabet, machine: Machine) -> DFA:
+    """The automaton of a machine that is minimal but for its initial state, over an alphabet with all letters."""
+    roots, accepting = machine.roots, machine.accepting
+    alike = [s for s, root in enumerate(roots) if root == roots[0] and s]
+    made = _numbered(machine.nodes, roots, min(alike, key=accepting.__getitem__, default=0))
+    kept = [accepting[s] and s > 0 for s in made.order]
+    verdicts = _verdicts(made.nodes, made.roots, kept)
+    return DFA(alphabet, tuple(made.nodes), tuple(made.roots), tuple(kept), tuple(verdicts))
 
 
-def _breadth_first(
-    nodes: Sequence[tuple[int, int, int]], roots: Sequence[int], first: int, canonical: Callable[[int], int]
-) -> list[int]:
-    order, known = [first], {first}
-    for s in order:  # grows as it goes
-        seen: set[int] = set()
-        todo = [roots[s]]
-        while todo:
-            ref = todo.pop()
+@dataclass(frozen=True)
+class _Numbered:
+    """States in breadth-first order, with their diagrams in a canonical order."""
+
+    order: list[int]
+    nodes: list[tuple[int, int, int]]
+    roots: list[int]
+
+
+def _reached(nodes: Sequence[tuple[int, int, int]], roots: Sequence[int], start: int) -> list[int]:
+    """The states that a non-empty word leads to, breadth first."""
+    order: list[int] = []
+    known: set[int] = set()
+    seen: set[int] = set()
+    todo = [start]
+    while True:
+        stack = [roots[s] for s in reversed(todo)]
+        todo = []
+        while stack:
+            ref = stack.pop()
             if ref >= 0:
                 if ref not in seen:
                     seen.add(ref)
                     _, low, high = nodes[ref]
-                    todo += (high, low)
-            elif ref != OUTSIDE:
-                t = canonical(~ref)
-                if t not in known:
-                    known.add(t)
-                    order.append(t)
-    return order
+                    stack += (high, low)
+            elif ref != OUTSIDE and ~ref not in known:
+                known.add(~ref)
+                todo.append(~ref)
+        if not todo:
+            return order
+        order += todo
 
 
-def _verdicts(successors: Sequence[Sequence[int]], accepting: Sequence[bool]) -> list[Verdict]:
-    """Final is what no continuation changes: neither the state itself nor one that can be reached differs."""
-    before: list[list[int]] = [[] for _ in accepting]
-    for s, targets in enumerate(successors):
-        for t in targets:
-            before[t].append(s)
+def _numbered(nodes: Sequence[tuple[int, int, int]], roots: Sequence[int], start: int) -> _Numbered:
+    """The states that can be reached from ``start``, renumbered; leaves that are outside become ``~size``."""
+    order = [start]
+    number = {start: 0}
+    moved: dict[int, int] = {OUTSIDE: OUTSIDE}
+    unique: dict[tuple[int, int, int], int] = {}
+    made_roots: list[int] = []
+    outside = False
+    for s in order:  # grows as it goes
+        stack = [roots[s]]
+        while stack:
+            ref = stack[-1]
+            if ref in moved:
+                stack.pop()
+            elif ref < 0:
+                at = number.get(~ref)
+                if at is None:
+                    at = number[~ref] = len(order)
+                    order.append(~ref)
+                moved[ref] = ~at
+                stack.pop()
+            else:
+                level, low, high = nodes[ref]
+                a, b = moved.get(low), moved.get(high)
+                if a is None or b is None:
+                    if b is None:
+                        stack.append(high)
+                    if a is None:
+                        stack.append(low)
+                else:
+                    if a == OUTSIDE or b == OUTSIDE:
+                        outside = True
+                    moved[ref] = unique.setdefault((level, a, b), len(unique))
+                    stack.pop()
+        made_roots.append(moved[roots[s]])
+    made = list(unique)
+    if outside or OUTSIDE in made_roots:
+        leaf = ~len(order)
+        made = [(x, leaf if a == OUTSIDE else a, leaf if b == OUTSIDE else b) for x, a, b in made]
+        made_roots = [leaf if r == OUTSIDE else r for r in made_roots]
+    return _Numbered(order, made, made_roots)
 
-    def can_reach(value: bool) -> set[int]:
-        found = {s for s, a in enumerate(accepting) if a == value}
-        todo = list(found)
+
+def _verdicts(nodes: Sequence[tuple[int, int, int]], roots: Sequence[int], accepting: Sequence[bool]) -> list[Verdict]:
+    """Final is what no continuation changes: neither the state itself nor one that can be reached differs.
+
+    Leaves that are no states (outside) lead nowhere.
+    """
+    size, count = len(roots), len(nodes)
+    above: list[list[int]] = [[] for _ in range(count + size)]  # of nodes, then states: what leads there at once
+    for at, (_, low, high) in enumerate(nodes):
+        if low >= -size:
+            above[low if low >= 0 else count + ~low].append(at)
+        if high >= -size:
+            above[high if high >= 0 else count + ~high].append(at)
+    for s, root in enumerate(roots):
+        if root >= -size:
+            above[root if root >= 0 else count + ~root].append(count + s)
+
+    def can_reach(value: bool) -> bytearray:
+        found = bytearray(count + size)
+        todo = [count + s for s, a in enumerate(accepting) if a == value]
+        for at in todo:
+            found[at] = 1
         while todo:
-            for s in before[todo.pop()]:
-                if s not in found:
-                    found.add(s)
-                    todo.append(s)
+            for at in above[todo.pop()]:
+                if not found[at]:
+                    found[at] = 1
+                    todo.append(at)
         return found
 
     may_hold, may_fail = can_reach(True), can_reach(False)
-    verdicts = []
-    for s, holds in enumerate(accepting):
-        if holds:
-            verdicts.append(Verdict.PRESUMABLY_TRUE if s in may_fail else Verdict.TRUE)
+    return [
+        (Verdict.PRESUMABLY_TRUE if may_fail[count + s] else Verdict.TRUE)
+        if holds
+        else (Verdict.PRESUMABLY_FALSE if may_hold[count + s] else Verdict.FALSE)
+        for s, holds in enumerate(accepting)
+    ]
+
+
+def _copied_set(table: Mtbdd, ref: int, other: Mtbdd) -> int:
+    """A set of letters in another table."""
+    moved: dict[int, int] = {YES: YES, NO: NO}
+    stack = [ref]
+    while stack:
+        at = stack[-1]
+        if at in moved:
+            stack.pop()
+            continue
+        level, low, high = table.nodes[at]
+        missing = [c for c in (high, low) if c not in moved]
+        if missing:
+            stack += missing
         else:
-            verdicts.append(Verdict.PRESUMABLY_FALSE if s in may_hold else Verdict.FALSE)
-    return verdicts
+            moved[at] = other.node(level, moved[low], moved[high])
+    return moved[ref]
 
 
 def _frozen(

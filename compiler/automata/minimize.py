@@ -1,8 +1,9 @@
 """Minimisation: the coarsest partition of the states that acceptance and the diagrams respect.
 
-Source: Hopcroft, *An n log n algorithm for minimizing states in a finite automaton*, 1971 (the largest part keeps
-its name); on shared diagrams as in Klarlund, *Mona & Fido*, CSL 1997: a node's class is computed once from those of
-its children, and only where a leaf below it has changed.
+Source: Moore, *Gedanken-experiments on sequential machines*, 1956 (rounds, as long as there are few); Hopcroft, *An
+n log n algorithm for minimizing states in a finite automaton*, 1971 (the largest part keeps its name); on shared
+diagrams as in Klarlund, *Mona & Fido*, CSL 1997: a node's class is computed once from those of its children, and only
+where a leaf below it has changed.
 """
 
 from __future__ import annotations
@@ -12,18 +13,59 @@ from collections.abc import Sequence
 from agentc.compiler.automata.bdd import Budget
 from agentc.compiler.automata.mtbdd import OUTSIDE, Nodes
 
+ROUNDS = 12
+"""So many rounds over everything before only what changed is looked at."""
 
-def coarsest(nodes: Nodes, roots: Sequence[int], kinds: Sequence[int], budget: Budget) -> tuple[list[int], list[int]]:
-    """The block of each state, and the class of each node: states are equivalent just if their blocks are equal.
+Classes = list[tuple[int, int, int]]
+"""Nodes up to equivalence: a node of the quotient's diagrams for each class of nodes, leaves ``~block``."""
+
+
+def coarsest(
+    nodes: Nodes, roots: Sequence[int], kinds: Sequence[int], budget: Budget
+) -> tuple[list[int], list[int], Classes]:
+    """The block of each state, the class of each node, and what the classes are.
 
     ``roots[s]`` is the diagram of state ``s`` (its leaves are ``~s``) and ``kinds[s]`` what must agree from the
-    start. A node's class is a function of the blocks that it leads to, equal just if those functions are; classes
-    of leaves are negative, ``~block``.
+    start; nodes come after those that they lead to. States are equivalent just if their blocks are equal. A node's
+    class is a function of the blocks that it leads to, equal just if those functions are; the class of a leaf or of a
+    node all of whose leaves are in one block is negative, ``~block``.
     """
+    names: dict[int, int] = {}
+    block = [names.setdefault(k, len(names)) for k in kinds]
+    count = len(names)
+    known = len(roots)
+    for _ in range(ROUNDS):
+        of_node, classes = _classified(nodes, block, known)
+        keys: dict[tuple[int, int], int] = {}
+        finer = [
+            keys.setdefault((b, of_node[r] if r >= 0 else ~block[~r] if ~r < known else OUTSIDE), len(keys))
+            for b, r in zip(block, roots, strict=True)
+        ]
+        if len(keys) == count:
+            return block, of_node, classes
+        block, count = finer, len(keys)
+        budget.spend()
+    return _refined(nodes, roots, block, count, budget)
+
+
+def _classified(nodes: Nodes, block: Sequence[int], known: int) -> tuple[list[int], Classes]:
+    """The class of each node under a partition."""
+    of_node: list[int] = []
+    append = of_node.append
+    found: dict[tuple[int, int, int], int] = {}
+    for level, low, high in nodes:
+        low = of_node[low] if low >= 0 else ~block[~low] if ~low < known else OUTSIDE
+        high = of_node[high] if high >= 0 else ~block[~high] if ~high < known else OUTSIDE
+        append(low if low == high else found.setdefault((level, low, high), len(found)))
+    return of_node, list(found)
+
+
+def _refined(
+    nodes: Nodes, roots: Sequence[int], block: list[int], blocks: int, budget: Budget
+) -> tuple[list[int], list[int], Classes]:
+    """The coarsest partition that is finer than ``block``, by what changes alone."""
     count = len(roots)
-    names = {kind: at for at, kind in enumerate(dict.fromkeys(kinds))}
-    block = [names[k] for k in kinds]
-    members: list[set[int]] = [set() for _ in names]
+    members: list[set[int]] = [set() for _ in range(blocks)]
     for s in range(count):
         members[block[s]].add(s)
 
@@ -61,7 +103,7 @@ def coarsest(nodes: Nodes, roots: Sequence[int], kinds: Sequence[int], budget: B
         of_node[at] = classify(at)
     dirty = set(range(count))  # states whose root's class may have changed
     while dirty:
-        budget.spend(states=len(members))
+        budget.spend()
         touched: dict[int, dict[int, set[int]]] = {}
         for s in dirty:
             touched.setdefault(block[s], {}).setdefault(of(roots[s]), set()).add(s)
@@ -108,4 +150,6 @@ def coarsest(nodes: Nodes, roots: Sequence[int], kinds: Sequence[int], budget: B
                     layer.update(above[at])
                     dirty.update(with_root.get(at, ()))
             queue = layer
-    return block, of_node
+    # the blocks' numbers have changed on the way: name every class by the final ones
+    final, kept = _classified(nodes, block, count)
+    return block, final, kept

@@ -28,6 +28,13 @@ class Mtbdd:
         self.nodes: list[tuple[int, int, int]] = list(nodes)
         self._unique = {row: at for at, row in enumerate(self.nodes)}
 
+    @classmethod
+    def over(cls, nodes: list[tuple[int, int, int]]) -> Mtbdd:
+        """A table of these nodes, which are all different; they are known again only if they are asked for."""
+        made = cls()
+        made.nodes = nodes
+        return made
+
     def node(self, level: int, low: int, high: int) -> int:
         """``high`` if atom ``level`` holds, else ``low``."""
         if low == high:

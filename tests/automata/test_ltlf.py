@@ -319,13 +319,27 @@ def test_a_product_may_have_fewer_states_than_its_factors():
         assert product.accepts(trace) == (untyped.accepts(trace) and typed.accepts(trace)) == (n < 3)
 
 
-@pytest.mark.parametrize(
-    "op, interval",
-    [("S", (0, 10**9)), ("S", (10**9, None)), ("Y", (10**9, 10**9)), ("H", (3, 10**8)), ("T", (1, 10**7))],
-)
+WIDE = [("S", (0, 10**9)), ("S", (10**9, None)), ("Y", (10**9, 10**9)), ("H", (3, 10**8)), ("T", (1, 10**7))]
+
+
+@pytest.mark.parametrize("op, interval", WIDE)
 def test_wide_windows_of_the_past_run_out_of_budget_and_not_of_memory(op, interval):
-    p, q = prop("p"), prop("q")
-    f = formula(op, (p,) if op in ("Y", "H") else (p, q), interval)
+    past = formula(op, (p,) if op in ("Y", "H") else (p, q), interval)
     with pytest.raises(AgentcError) as raised:
-        translate(f, max_states=2_000, max_seconds=20)
+        translate(G(implies(r, past)), max_states=2_000, max_seconds=20)
     assert raised.value.diagnostics[0].code == "AS0702"
+    assert "2,000 states" in raised.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize(
+    "past, states",  # what is counted takes a state a step, and no memory of every step
+    [
+        (formula("O", (p,), (0, 1000)), 1002),
+        (formula("H", (p,), (0, 1000)), 1002),
+        (formula("S", (r, p), (0, 1000)), 1002),
+        (formula("H", (p,), (1000, None)), 1002),
+        (formula("S", (r, p), (3, None)), 5),
+    ],
+)
+def test_windows_of_the_past_are_counted(past, states):
+    assert translate(G(implies(q, past))).size == states

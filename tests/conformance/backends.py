@@ -30,10 +30,12 @@ ALPHABET = "agentc.compiler.logic.alphabet"
 PROGRESSION = "agentc.compiler.automata.progression"
 MINIMIZE = "agentc.compiler.automata.minimize"
 BDD, MTBDD = "agentc.compiler.automata.bdd", "agentc.compiler.automata.mtbdd"
+AIG, IMPLICATIONS = "agentc.compiler.automata.aig", "agentc.compiler.automata.implications"
+MACHINE = "agentc.compiler.automata.machine"
 DFA, LTLF = "agentc.compiler.automata.dfa", "agentc.compiler.automata.ltlf"
 LABELLING = "agentc.runtime.labelling"
 MONITOR, CLASSES = "agentc.compiler.backends.monitor", "agentc.compiler.automata.classes"
-STEPPING = "agentc.runtime.monitor"
+MONITORS, STEPPING, SCALAR = "agentc.runtime.monitor", "agentc.runtime.stepping", "agentc.runtime.scalar"
 JUDGEMENT = "agentc.compiler.judgement"
 EMBEDDED = "agentc.compiler.automata.embedded"
 GUARDS, HOA = "agentc.compiler.automata.guards", "agentc.compiler.automata.hoa"
@@ -42,7 +44,7 @@ SIGNALS = (ROBUSTNESS, *(f"agentc.compiler.signals.{m}" for m in ("plan", "windo
 DECOMPOSE = "agentc.compiler.signals.decompose"
 STREAM = "agentc.runtime.robustness_stream"
 ONLINE, STREAMS = "agentc.compiler.signals.online", "agentc.runtime.robustness_monitor"
-AUTOMATA = (LTLF, PROGRESSION, BDD, MTBDD, MINIMIZE, DFA)
+AUTOMATA = (LTLF, AIG, PROGRESSION, IMPLICATIONS, BDD, MTBDD, MACHINE, MINIMIZE, DFA)
 
 
 @backend("expansion laws", "boolean", NAIVE)
@@ -256,6 +258,34 @@ def _automaton(load: Load) -> Implementation:
 
     def run(case: Case) -> Sequence[Any]:
         dfa = _translated(ltlf.translate, case.formula)
+        check_minimal(dfa)
+        return [_holds_at_prefixes(dfa, trace) for trace in case.traces]
+
+    return Implementation(everything, run)
+
+
+@backend("automaton, of parts", "prefixes", *AUTOMATA, every=5)
+def _of_parts(load: Load) -> Implementation:
+    """Never at once: parts that are multiplied, and where there are none, residuals simplified by implications."""
+    ltlf = load(LTLF)
+
+    def run(case: Case) -> Sequence[Any]:
+        with _set(ltlf, SMALL_STATES=0):
+            dfa = _translated(ltlf.translate, case.formula)
+        check_minimal(dfa)
+        return [_holds_at_prefixes(dfa, trace) for trace in case.traces]
+
+    return Implementation(everything, run)
+
+
+@backend("automaton, by implications", "prefixes", *AUTOMATA, every=5)
+def _by_implications(load: Load) -> Implementation:
+    """At once, with residuals simplified by what their obligations imply of each other."""
+    ltlf = load(LTLF)
+
+    def run(case: Case) -> Sequence[Any]:
+        with _set(ltlf, SMALL_STATES=0, PARTS_DEPTH=0):
+            dfa = _translated(ltlf.translate, case.formula)
         check_minimal(dfa)
         return [_holds_at_prefixes(dfa, trace) for trace in case.traces]
 
@@ -670,7 +700,7 @@ def _programs(load: Load, case: Case) -> list[Any]:
 
 def _step_all(load: Load, case: Case, envs: int = 4) -> list[list[int]]:
     """Verdict codes of the traces, run by turns in a few environments that are reset on their own and pause."""
-    labelling, stepping = load(LABELLING), load(STEPPING)
+    labelling, stepping = load(LABELLING), load(MONITORS)
     programs = _programs(load, case)
     monitor = stepping.Monitor(programs, envs, case.signals.values())
     names = list(dict.fromkeys(n for p in programs for part in p.parts for a in part.atoms for n in ir.signals(a)))
@@ -712,7 +742,7 @@ def _step_all(load: Load, case: Case, envs: int = 4) -> list[list[int]]:
     return found
 
 
-@backend("monitors of many environments", "prefixes", STEPPING, MONITOR, CLASSES, LABELLING, least=0.8)
+@backend("monitors of many environments", "prefixes", MONITORS, STEPPING, MONITOR, CLASSES, LABELLING, least=0.8)
 def _many(load: Load) -> Implementation:
     monitor = load(MONITOR)
 
@@ -722,7 +752,7 @@ def _many(load: Load) -> Implementation:
     return Implementation(lambda case: not _aggregates(case.formula), run)
 
 
-@backend("monitors of many environments, verdicts", "online", STEPPING, MONITOR, CLASSES, least=0.3, every=3)
+@backend("monitors of many environments, verdicts", "online", MONITORS, STEPPING, MONITOR, CLASSES, least=0.3, every=3)
 def _many_verdicts(load: Load) -> Implementation:
     monitor = load(MONITOR)
 
@@ -732,9 +762,9 @@ def _many_verdicts(load: Load) -> Implementation:
     return Implementation(lambda case: not _aggregates(case.formula), run)
 
 
-@backend("monitor of one environment", "prefixes", STEPPING, MONITOR, least=0.8)
+@backend("monitor of one environment", "prefixes", SCALAR, MONITOR, least=0.8)
 def _one(load: Load) -> Implementation:
-    stepping, monitor = load(STEPPING), load(MONITOR)
+    stepping, monitor = load(SCALAR), load(MONITOR)
 
     def run(case: Case) -> Sequence[Any]:
         one = stepping.ScalarMonitor(_programs(load, case))
@@ -756,10 +786,10 @@ WILD: dict[str, tuple[Any, ...]] = {"n": (-7, 9), "k": (-9, 7), "x": (-7.5, 7.5)
 """Values that the declared types rule out."""
 
 
-@backend("values outside of their types", "same", DFA, ALPHABET, STEPPING, MONITOR, CLASSES, least=0.8)
+@backend("values outside of their types", "same", DFA, ALPHABET, MONITORS, SCALAR, MONITOR, CLASSES, least=0.8)
 def _outside(load: Load) -> Implementation:
     """Where the letters that cannot occur begin, automata and monitors say so, and not before."""
-    ltlf, monitor, stepping, labelling = load(LTLF), load(MONITOR), load(STEPPING), load(LABELLING)
+    ltlf, monitor, stepping, labelling = load(LTLF), load(MONITOR), load(MONITORS), load(LABELLING)
     classes = load(CLASSES)
 
     def first_outside(parts: Sequence[Any], trace: Trace) -> int | None:
@@ -790,7 +820,7 @@ def _outside(load: Load) -> Implementation:
         program = monitor.MonitorProgram("f", tuple(map(monitor.tabulate, parts)), join, exact=len(parts) == 1)
         with _set(classes, MAX_CELLS=0):
             diagrams = monitor.MonitorProgram("f", tuple(map(monitor.tabulate, parts)), join, exact=program.exact)
-        one, many = stepping.ScalarMonitor([program]), stepping.Monitor([program], 2, signals)
+        one, many = load(SCALAR).ScalarMonitor([program]), stepping.Monitor([program], 2, signals)
         names = list(dict.fromkeys((*ir.signals(f), "p")))
         for number, tame in enumerate(case.traces):
             wild = {name: values[number % 2] for name, values in WILD.items()}

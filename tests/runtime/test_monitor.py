@@ -18,7 +18,8 @@ from agentc.compiler.logic.trace import Trace
 from agentc.compiler.logic.verdict import Verdict
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.labelling import encode
-from agentc.runtime.monitor import Monitor, ScalarMonitor
+from agentc.runtime.monitor import Monitor
+from agentc.runtime.scalar import ScalarMonitor
 
 SIGNALS = (
     SignalIR("p0", "bool"), SignalIR("p1", "bool"), SignalIR("c", "enum", members=("red", "green", "blue")),
