@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 CONSTANT_LEVEL = 1 << 60
@@ -78,7 +78,7 @@ def recursion(levels: int) -> Iterator[None]:
 
 
 class Bdd:
-    """A table of nodes and the operations on them."""
+    """A table of nodes and the operations on them: ``node var terminal and_ or_ not_ ite match``."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -88,27 +88,12 @@ class Bdd:
         self.values = {0: 0, 1: 1}
         """The numbers that constants stand for, by node."""
         self._unique: dict[tuple[int, int, int], int] = {}
-        self._and: dict[tuple[int, int], int] = {}
-        self._or: dict[tuple[int, int], int] = {}
-        self._not: dict[int, int] = {0: 1, 1: 0}
-        self._ite: dict[tuple[int, int, int], int] = {}
         self._match: dict[tuple[int, int], int] = {}
-
-    def node(self, level: int, low: int, high: int) -> int:
-        """``high`` if the variable of ``level`` is true, else ``low``; both must lie below that level."""
-        if low == high:
-            return low
-        key = (level, low, high)
-        made = self._unique.get(key)
-        if made is None:
-            made = len(self.level)
-            self._unique[key] = made
-            self.level.append(level)
-            self.low.append(low)
-            self.high.append(high)
-            if not made & 511:
-                self.budget.spend(nodes=made)
-        return made
+        self.node = _node(self, self._unique)
+        self.not_ = _not(self)
+        self.and_ = _lattice(self, zero=0)
+        self.or_ = _lattice(self, zero=1)
+        self.ite = _ite(self)
 
     def terminal(self, value: int) -> int:
         """The constant that stands for a number; those of 0 and 1 are false and true."""
@@ -128,82 +113,6 @@ class Bdd:
     def var(self, level: int) -> int:
         """The variable of a level."""
         return self.node(level, 0, 1)
-
-    def not_(self, a: int) -> int:
-        """Negation."""
-        made = self._not.get(a)
-        if made is None:
-            made = self.node(self.level[a], self.not_(self.low[a]), self.not_(self.high[a]))
-            self._not[a], self._not[made] = made, a
-        return made
-
-    def and_(self, a: int, b: int) -> int:
-        """Conjunction."""
-        if a == b:
-            return a
-        if a > b:
-            a, b = b, a
-        if a < 2:
-            return b if a else 0
-        key = (a, b)
-        made = self._and.get(key)
-        if made is None:
-            la, lb = self.level[a], self.level[b]
-            if la == lb:
-                made = self.node(la, self.and_(self.low[a], self.low[b]), self.and_(self.high[a], self.high[b]))
-            elif la < lb:
-                made = self.node(la, self.and_(self.low[a], b), self.and_(self.high[a], b))
-            else:
-                made = self.node(lb, self.and_(a, self.low[b]), self.and_(a, self.high[b]))
-            self._and[key] = made
-        return made
-
-    def or_(self, a: int, b: int) -> int:
-        """Disjunction."""
-        if a == b:
-            return a
-        if a > b:
-            a, b = b, a
-        if a < 2:
-            return 1 if a else b
-        key = (a, b)
-        made = self._or.get(key)
-        if made is None:
-            la, lb = self.level[a], self.level[b]
-            if la == lb:
-                made = self.node(la, self.or_(self.low[a], self.low[b]), self.or_(self.high[a], self.high[b]))
-            elif la < lb:
-                made = self.node(la, self.or_(self.low[a], b), self.or_(self.high[a], b))
-            else:
-                made = self.node(lb, self.or_(a, self.low[b]), self.or_(a, self.high[b]))
-            self._or[key] = made
-        return made
-
-    def ite(self, a: int, b: int, c: int) -> int:
-        """``b`` where ``a`` holds, ``c`` elsewhere."""
-        if a < 2:
-            return b if a else c
-        if b == c:
-            return b
-        if b == 1 or a == b:
-            return self.or_(a, c)
-        if c == 0 or a == c:
-            return self.and_(a, b)
-        if b == 0:
-            return self.and_(self.not_(a), c)
-        if c == 1:
-            return self.or_(self.not_(a), b)
-        key = (a, b, c)
-        made = self._ite.get(key)
-        if made is None:
-            level, low, high = self.level, self.low, self.high
-            top = min(level[a], level[b], level[c])
-            a0, a1 = (low[a], high[a]) if level[a] == top else (a, a)
-            b0, b1 = (low[b], high[b]) if level[b] == top else (b, b)
-            c0, c1 = (low[c], high[c]) if level[c] == top else (c, c)
-            made = self.node(top, self.ite(a0, b0, c0), self.ite(a1, b1, c1))
-            self._ite[key] = made
-        return made
 
     def match(self, a: int, care: int) -> int:
         """A function that agrees with ``a`` where ``care`` holds, often smaller; ``care`` is not false.
@@ -231,3 +140,106 @@ class Bdd:
                     made = self.node(la, self.match(a0, c0), self.match(a1, c1))
             self._match[key] = made
         return made
+
+
+# The operations are functions over the tables, and not methods: looking up attributes would be a third of their time.
+
+
+def _node(bdd: Bdd, unique: dict[tuple[int, int, int], int]) -> Callable[[int, int, int], int]:
+    level, low, high, budget = bdd.level, bdd.low, bdd.high, bdd.budget
+
+    def node(top: int, a: int, b: int) -> int:
+        """``b`` if the variable of level ``top`` is true, else ``a``; both must lie below that level."""
+        if a == b:
+            return a
+        key = (top, a, b)
+        made = unique.get(key)
+        if made is None:
+            made = unique[key] = len(level)
+            level.append(top)
+            low.append(a)
+            high.append(b)
+            if not made & 511:
+                budget.spend(nodes=made)
+        return made
+
+    return node
+
+
+def _not(bdd: Bdd) -> Callable[[int], int]:
+    level, low, high, node = bdd.level, bdd.low, bdd.high, bdd.node
+    memo = {0: 1, 1: 0}
+
+    def not_(a: int) -> int:
+        """Negation."""
+        made = memo.get(a)
+        if made is None:
+            made = memo[a] = node(level[a], not_(low[a]), not_(high[a]))
+            memo[made] = a
+        return made
+
+    return not_
+
+
+def _lattice(bdd: Bdd, zero: int) -> Callable[[int, int], int]:
+    """Conjunction (``zero`` is false) or disjunction (it is true)."""
+    level, low, high, node = bdd.level, bdd.low, bdd.high, bdd.node
+    memo: dict[tuple[int, int], int] = {}
+
+    def meet(a: int, b: int) -> int:
+        """Both, or either."""
+        if a == b:
+            return a
+        if a > b:
+            a, b = b, a
+        if a < 2:
+            return zero if a == zero else b
+        if b < 2:
+            return zero if b == zero else a
+        key = (a, b)
+        made = memo.get(key)
+        if made is None:
+            la, lb = level[a], level[b]
+            if la == lb:
+                made = node(la, meet(low[a], low[b]), meet(high[a], high[b]))
+            elif la < lb:
+                made = node(la, meet(low[a], b), meet(high[a], b))
+            else:
+                made = node(lb, meet(a, low[b]), meet(a, high[b]))
+            memo[key] = made
+        return made
+
+    return meet
+
+
+def _ite(bdd: Bdd) -> Callable[[int, int, int], int]:
+    level, low, high, node = bdd.level, bdd.low, bdd.high, bdd.node
+    and_, or_, not_ = bdd.and_, bdd.or_, bdd.not_
+    memo: dict[tuple[int, int, int], int] = {}
+
+    def ite(a: int, b: int, c: int) -> int:
+        """``b`` where ``a`` holds, ``c`` elsewhere."""
+        if a < 2:
+            return b if a else c
+        if b == c:
+            return b
+        if b < 2:
+            if b:
+                return a if c == 0 else or_(a, c)
+            return not_(a) if c == 1 else and_(not_(a), c)
+        if c < 2:
+            return or_(not_(a), b) if c else and_(a, b)
+        key = (a, b, c)
+        made = memo.get(key)
+        if made is None:
+            la, lb, lc = level[a], level[b], level[c]
+            top = la if la < lb else lb
+            if lc < top:
+                top = lc
+            a0, a1 = (low[a], high[a]) if la == top else (a, a)
+            b0, b1 = (low[b], high[b]) if lb == top else (b, b)
+            c0, c1 = (low[c], high[c]) if lc == top else (c, c)
+            made = memo[key] = node(top, ite(a0, b0, c0), ite(a1, b1, c1))
+        return made
+
+    return ite

@@ -10,6 +10,7 @@ import click
 from agentc.lang.diagnostics import AgentcError, report
 
 BENCHMARKS = {
+    "automata": ("automata", "Translation against Spot and MONA, monitors against the bare gather."),
     "masked-gradient": ("masked_gradient", "The policy gradient with and without its mask, in exact arithmetic."),
     "reward-machines": ("reward_machines", "Learning curves from reward machines, against the optimum."),
     "train": ("train", "Steps and updates per second against Stable-Baselines3, at equal settings."),
