@@ -248,10 +248,14 @@ def _stepped(name: str, text: str, size: int, rounds: int) -> list[Row]:
         ("arrays by name", from_named, 0.2),
         ("array (N, atoms)", from_rows, 0.2),
     ):
+
+        def enough(ratio: float, least: float = least) -> bool:
+            return ratio >= least
+
         note = f"{statistics.median(mine) / best:.2f} of the rate of mode='clip'; {states} states, {width} atoms"
         made.append(
             compared(f"{name}, N={size:,}, {how}", mine, gather, peer_name="np.take", unit="M steps/s",
-                     target=f"ratio >= {least}", holds=lambda ratio, least=least: ratio >= least, note=note)
+                     target=f"ratio >= {least}", holds=enough, note=note)
         )  # fmt: skip
     return made
 
