@@ -82,10 +82,10 @@ class Monitor:
     def _grouped(self, row: int, program: MonitorProgram) -> list[_Alike]:
         """The parts of a program by their tables."""
         column = {a: i for i, a in enumerate(self.atoms)}
-        alike: dict[MonitorTable, list[int]] = {}
+        alike: dict[tuple[int, MonitorTable], list[int]] = {}
         for k, part in enumerate(program.parts):
             bare = MonitorTable((), part.nodes, part.root, part.table, part.roots, part.verdicts)
-            alike.setdefault(bare, []).append(k)
+            alike.setdefault((len(part.atoms), bare), []).append(k)
         found = []
         for members in alike.values():
             columns = [[column[a] for a in program.parts[k].atoms] for k in members]

@@ -81,6 +81,8 @@ class Stepper:
         kind = np.uint8 if self.small else np.intp
         self.entries = np.full(self.shape, self._start, kind)
         if self.small:
+            if isinstance(self._class_of, np.ndarray):
+                self._class_of = self._class_of.astype(uint8)
             self._table = bytes(cells[:256].astype(np.uint8)).ljust(256, b"\0")
             self._buffer = bytearray(self.entries.size)
             self._at: Array = np.frombuffer(self._buffer, np.uint8).reshape(self.shape)

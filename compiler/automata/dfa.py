@@ -16,7 +16,7 @@ from agentc.compiler.automata.minimize import coarsest
 from agentc.compiler.automata.mtbdd import NO, OUTSIDE, YES, Mtbdd
 from agentc.compiler.logic.alphabet import Alphabet
 from agentc.compiler.logic.ir import Formula
-from agentc.compiler.logic.semantics import evaluate
+from agentc.compiler.logic.semantics import course
 from agentc.compiler.logic.trace import Trace
 from agentc.compiler.logic.verdict import Verdict
 
@@ -78,7 +78,8 @@ class DFA:
 
     def letters(self, trace: Trace) -> list[Letter]:
         """The word of a trace, by the reference semantics of the atoms."""
-        return [tuple(evaluate(a, trace, t) for a in self.atoms) for t in range(len(trace))]
+        columns = [course(a, trace) for a in self.atoms]
+        return [tuple([column[t] for column in columns]) for t in range(len(trace))]
 
     def accepts(self, trace: Trace) -> bool:
         """Whether the trace is accepted. Raises ``ValueError`` if a letter in it cannot occur."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from agentc.compiler.logic.ir import Formula, Interval, Node, Term, postorder
@@ -22,6 +23,11 @@ def evaluate(f: Formula, trace: Trace, t: int = 0) -> bool:
     return bool(_tables(f, trace, False, True, lambda x: not x, _holds)[f][t])
 
 
+def course(f: Formula, trace: Trace) -> list[bool]:
+    """Whether ``f`` holds, at each step of the trace."""
+    return [bool(value) for value in _tables(f, trace, False, True, lambda x: not x, _holds)[f]]
+
+
 def robustness(f: Formula, trace: Trace, t: int = 0) -> float:
     """How robustly ``f`` holds at step ``t``: positive implies true, negative false, zero decides nothing."""
     counts = any(node.op in ("count", "sum", "automaton") for node in postorder(f))
@@ -30,6 +36,12 @@ def robustness(f: Formula, trace: Trace, t: int = 0) -> float:
 
 
 # ---------------------------------------------------------------- formulas
+
+
+@lru_cache(maxsize=16)
+def _order(root: Formula) -> tuple[Node, ...]:
+    """The nodes below a formula, arguments first; kept, since a formula is asked about many traces."""
+    return tuple(postorder(root))
 
 
 def _tables(
@@ -57,7 +69,7 @@ def _tables(
         a, b = interval
         return range(0 if b is None else max(0, t - b), t - a + 1)
 
-    for node in postorder(root):
+    for node in _order(root):
         if isinstance(node, Term):
             table[node] = _term_table(node, trace, table, table if truth is None else truth)
             continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,31 +26,41 @@ FORMATS = ("hoa", "dot", "svg", "prism", "json")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="hoa", show_default=True)
 @click.option("--max-states", type=click.IntRange(1), default=50_000, show_default=True, help="Budget in states.")
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True)
+@click.option("--max-memory", type=click.IntRange(1), default=2048, show_default=True, help="Budget in megabytes.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Write here instead of standard output.")
 def command(
-    formula: str | None, file: Path | None, dialect: str | None, form: str, max_states: int, max_seconds: float,
+    formula: str | None,
+    file: Path | None,
+    dialect: str | None,
+    form: str,
+    max_states: int,
+    max_seconds: float,
+    max_memory: int,
     out: Path | None,
-) -> int:  # fmt: skip
+) -> int:
     """Translate a FORMULA to its minimal deterministic automaton over finite traces, sink included.
 
-    Unknown names are Boolean propositions. With `--file`, every line that is neither empty nor a `#`
+    Unknown names are Boolean propositions. Traces are finite and not empty: there is no reading over infinite words,
+    and `G F a` says that `a` holds at the last step. The budget holds for each formula; where it runs out, the report
+    names the part that grows. With `--file`, every line that is neither empty nor a `#`
     comment is a formula, and `--format json` prints a list of `{formula, states, seconds, hoa}`, or
     `{formula, error}` where one has an error or its budget ran out.
     """
     if (formula is None) == (file is None):
         raise click.UsageError("give a formula, or a file of formulas with --file")
+    budget = {"max_states": max_states, "max_seconds": max_seconds, "max_memory": max_memory << 20}
     if formula is not None:
         formula = native(formula, dialect)
-        dfa, seconds = _translated(formula, max_states, max_seconds)
+        dfa, seconds = _translated(formula, budget)
         text = _dump([_row(formula, dfa, seconds)]) if form == "json" else _text(formula, dfa, form)
         _write(text, out)
         return 0
     assert file is not None
     failed = False
     texts, rows = [], list[dict[str, Any]]()
-    for line in _lines(file):
+    for line in _counted(_lines(file)):
         try:
-            dfa, seconds = _translated(native(line, dialect), max_states, max_seconds)
+            dfa, seconds = _translated(native(line, dialect), budget)
         except AgentcError as error:
             failed = True
             rows.append({"formula": line, "error": str(error)})
@@ -73,12 +85,24 @@ def _lines(file: Path) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
 
 
-def _translated(formula: str, max_states: int, max_seconds: float) -> tuple[DFA, float]:
+def _counted(lines: list[str]) -> Iterator[str]:
+    """The lines; on a terminal it says which one is at work, once that has taken two seconds."""
+    shown, since = 0, time.perf_counter()
+    for at, line in enumerate(lines, 1):
+        yield line
+        if sys.stderr.isatty() and (time.perf_counter() - since > 2) and at < len(lines):
+            click.echo(f"\r{at} of {len(lines)} formulas", nl=False, err=True)
+            shown, since = at, time.perf_counter()
+    if shown:
+        click.echo("\r" + " " * 40 + "\r", nl=False, err=True)
+
+
+def _translated(formula: str, budget: dict[str, Any]) -> tuple[DFA, float]:
     from agentc.compiler.automata.ltlf import translate
     from agentc.compiler.pipeline import compile_formula
 
     start = time.perf_counter()
-    dfa = translate(compile_formula(formula), max_states=max_states, max_seconds=max_seconds)
+    dfa = translate(compile_formula(formula), **budget)
     return dfa, time.perf_counter() - start
 
 

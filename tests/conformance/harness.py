@@ -14,7 +14,7 @@ from conformance.registry import Backend, Case, Implementation, Kind, Load, Refu
 from conformance.shrink import shrink
 from conformance.strategies import BY_NAME, letters, sample
 
-TRACES_EACH = 24
+TRACES_EACH = 48
 FEWER: Mapping[Kind, int] = {"prefixes": 6, "online": 3, "safe": 3, "labels": 8, "same": 2}
 """How many of a formula's traces are run where the answers for one cost the reference more."""
 

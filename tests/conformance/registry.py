@@ -21,7 +21,7 @@ from agentc.compiler.agent import SignalIR
 from agentc.compiler.logic import ir
 from agentc.compiler.logic.finality import verdict
 from agentc.compiler.logic.ir import Formula
-from agentc.compiler.logic.semantics import evaluate, robustness
+from agentc.compiler.logic.semantics import course, evaluate, robustness
 from agentc.compiler.logic.trace import Trace, Valuation
 from agentc.compiler.logic.verdict import Verdict
 
@@ -69,7 +69,7 @@ class Case:
                 )
             case "labels":
                 atoms = ir.atoms(f)
-                return ([tuple(evaluate(a, t, n) for a in atoms) for n in range(len(t))] for t in self.traces)
+                return (list(zip(*(course(a, t) for a in atoms), strict=True)) or [()] * len(t) for t in self.traces)
             case "same":
                 return (f for _ in self.traces)
 

@@ -23,7 +23,7 @@ from conformance.regressions import keep
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=100_000)
+    parser.add_argument("--pairs", type=int, default=200_000)
     parser.add_argument("--seed", default="0")
     parser.add_argument("--backend", action="append", help="only this one; may be repeated")
     parser.add_argument("--all", action="store_true", help="every formula through every backend, not in turn")

@@ -1,4 +1,4 @@
-"""Every backend against the reference: 100,000 pairs in every run, more on demand (see ``run.py``)."""
+"""Every backend against the reference: 200,000 pairs in every run, more on demand (see ``run.py``)."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from conformance.harness import check, first, run
 from conformance.registry import BACKENDS, load
 from conformance.regressions import regressions
 
-PAIRS = 100_000
+PAIRS = 200_000
 
 
 @pytest.fixture(scope="module")

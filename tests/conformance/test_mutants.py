@@ -7,7 +7,7 @@ from conformance.harness import first
 from conformance.mutants import Mutant, backends_of, equivalent, exists, frozen, judge
 from conformance.registry import BACKENDS
 
-PAIRS = 100_000
+PAIRS = 200_000
 FROZEN = frozen()
 EQUIVALENT = equivalent()
 
