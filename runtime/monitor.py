@@ -256,8 +256,8 @@ class Monitor:
         """Everything that later verdicts depend on, as arrays by name."""
         state: dict[str, Array] = {"started": self._started.copy(), "codes": self._codes.copy()}
         state |= {f"previous/{name}": array.copy() for name, array in self._previous.items()}
-        for row, parts in enumerate(self._parts):
-            state |= {f"part/{row}/{i}": part.states.copy() for i, part in enumerate(parts)}
+        for row in range(len(self.programs)):
+            state |= {f"part/{row}/{i}": states.copy() for i, states in enumerate(self.states(row))}
         return state
 
     def restore(self, state: Mapping[str, Array]) -> None:
@@ -265,9 +265,10 @@ class Monitor:
         self._started[:] = state["started"]
         self._codes[:] = state["codes"]
         self._previous = {k[9:]: a.copy() for k, a in state.items() if k.startswith("previous/")}
-        for row, parts in enumerate(self._parts):
-            for i, part in enumerate(parts):
-                part.states[:] = state[f"part/{row}/{i}"]
+        for row, parts in enumerate(self._alike):
+            for alike in parts:
+                for k, part in enumerate(alike.parts):
+                    alike.stepper.set_states(k, state[f"part/{row}/{part}"])
 
     def sizes(self, row: int) -> list[int]:
         """The number of states of each part of a formula's monitor."""

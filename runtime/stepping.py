@@ -53,6 +53,7 @@ class Stepper:
             self._codes = np.array(table.verdicts, np.uint8)
             self.entries: Array = np.zeros(self.shape, np.intp)
             self._start, self._state_of = 0, np.arange(self._size)
+            self._entry_of = self._state_of
         else:
             self._lay_out(table, width)
 
@@ -76,7 +77,7 @@ class Stepper:
             cells[entries + column] = entries[targets[:, column]]
         self._state_of = np.zeros(len(cells), np.intp)
         self._state_of[entries] = np.arange(self._size)
-        self._start, self._cells = int(entries[0]), cells
+        self._start, self._cells, self._entry_of = int(entries[0]), cells, entries
         self.small = stride * self._size <= 256
         kind = np.uint8 if self.small else np.intp
         self.entries = np.full(self.shape, self._start, kind)
@@ -97,6 +98,13 @@ class Stepper:
         """The states of a part, ``(N,)``."""
         mine = self.entries if self.entries.ndim == 1 else self.entries[part]
         return np.asarray(self._state_of[mine])
+
+    def set_states(self, part: int, states: Array) -> None:
+        """Put a part into states ``(N,)``. Raises ``ValueError`` for what are none."""
+        if states.shape != self.shape[-1:] or (states < 0).any() or (states >= self._size).any():
+            raise ValueError(f"not states of an automaton of {self._size}")
+        mine = self.entries if self.entries.ndim == 1 else self.entries[part]
+        mine[:] = self._entry_of[states]
 
     def step(self, letters: Array, active: NDArray[np.bool_] | None, out: Array) -> None:
         """Read letters, as :class:`Packer` makes them, and write the verdict codes to ``out``."""

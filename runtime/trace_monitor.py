@@ -25,7 +25,7 @@ from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.signals.explain import Link, explain
 from agentc.compiler.signals.robustness import Robustness, compile_robustness
 from agentc.lang.diagnostics import AgentcError, Diagnostic, report
-from agentc.runtime.monitor import ScalarMonitor
+from agentc.runtime.scalar import ScalarMonitor
 
 Valuations = Sequence[Mapping[str, Value]]
 Outcome = Literal["holds", "fails", "open", "unknown"]
