@@ -133,7 +133,7 @@ class Monitor:
                 columns = [valuations[name] for name in self._plain]
             except KeyError as error:
                 raise AgentcError([report("AS0830", None, signal=str(error.args[0]))]) from None
-            if all([c.dtype.char == "?" for c in columns]):
+            if all([isinstance(c, np.ndarray) and c.dtype.char == "?" for c in columns]):
                 return self._advance([c.view(np.uint8) for c in columns], active)
         try:
             self._labeller(valuations, self._previous or None, self._started, out=self._letters)
