@@ -42,7 +42,7 @@ def broken(op: str, instead: str) -> Backend:
      ("xor", "or"), ("H", "O"), ("R", "W"), ("T", "S"), ("G", "F"), ("and", "or"), ("implies", "iff")],
 )  # fmt: skip
 def test_it_notices_and_makes_small(op, instead):
-    report = run([broken(op, instead)], first("notices", 20_000), stop_at=1)
+    report = run([broken(op, instead)], first("notices", 20_000, traces_each=24), stop_at=1)
     (found,) = report.disagreements
     operators = [n.op for n in ir.postorder(found.formula) if isinstance(n, Formula) and n.op not in ("atom", "true")]
     assert op in operators
