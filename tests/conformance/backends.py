@@ -886,7 +886,7 @@ def _reads_steps(case: Case) -> bool:
     return not _aggregates(case.formula)
 
 
-@backend("robustness of batches", "robust", *SIGNALS, least=0.9, every=3, tolerance=1e-9)
+@backend("robustness of batches", "robust", *SIGNALS, least=0.85, every=5, tolerance=1e-9)
 def _batched_robustness(load: Load) -> Implementation:
     robust = load(ROBUSTNESS)
 
@@ -904,7 +904,7 @@ def _batched_robustness(load: Load) -> Implementation:
     return Implementation(_reads_steps, run)
 
 
-@backend("truth of batches", "boolean", *SIGNALS, least=0.9, every=5)
+@backend("truth of batches", "boolean", *SIGNALS, least=0.85, every=7)
 def _batched_truth(load: Load) -> Implementation:
     robust = load(ROBUSTNESS)
 
@@ -945,7 +945,7 @@ def _subgoals(load: Load) -> Implementation:
     return Implementation(lambda case: fragment(case.formula) <= TIMED_SUBGOALS, run)
 
 
-@backend("online robustness", "robust", ONLINE, STREAMS, least=0.8, every=3, tolerance=1e-9)
+@backend("online robustness", "robust", ONLINE, STREAMS, least=0.75, every=7, tolerance=1e-9)
 def _online_robustness(load: Load) -> Implementation:
     """The value at the end, with the interval after every step: it holds the values of that prefix and of the trace."""
     online, streams = load(ONLINE), load(STREAMS)
@@ -1001,7 +1001,7 @@ def _columns_of_steps(case: Case, longest: int) -> Iterator[dict[str, Any]]:
         }
 
 
-@backend("online robustness of one stream", "robust", ONLINE, STREAM, least=0.8, every=3, tolerance=1e-9)
+@backend("online robustness of one stream", "robust", ONLINE, STREAM, least=0.75, every=7, tolerance=1e-9)
 def _stream_robustness(load: Load) -> Implementation:
     """The value after every step, and the interval, which is that of the vectorised monitor."""
     online, streams, single = load(ONLINE), load(STREAMS), load(STREAM)
