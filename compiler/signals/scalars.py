@@ -232,7 +232,9 @@ def _functions(op: str, xp: Any, arrays: Arrays, x: list[Any]) -> Any:
         case "div":
             return _both(arrays, x)[0] / _both(arrays, x)[1]
         case "pow":
-            return xp.pow(*_both(arrays, x))
+            base, exponent = _both(arrays, x)
+            lacking = xp.isnan(base + exponent)  # 1 ** nan and nan ** 0 are numbers elsewhere, and no values here
+            return xp.where(lacking, math.nan, xp.pow(base, exponent))
         case "atan2":
             return xp.atan2(*_both(arrays, x))
         case "min" | "max":

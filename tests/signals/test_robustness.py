@@ -89,6 +89,13 @@ def test_an_atom_without_a_value_is_false_negated_or_not():
     assert compile_robustness(compile_formula("x != y", XY), XY).robustness(x).tolist() == [[1.0, -np.inf, 2.0]]
 
 
+def test_a_power_of_what_has_no_value_has_none():
+    f = compile_formula("x ** y == 1", XY)
+    x = np.array([[[1.0, np.nan], [np.nan, 0.0], [1.0, 5.0]]])
+    assert compile_robustness(f, XY).satisfaction(x).tolist() == [[False, False, True]]
+    assert compile_robustness(f, XY).robustness(x).tolist() == [[-np.inf, -np.inf, 0.0]]
+
+
 def code(action):
     with pytest.raises(AgentcError) as error:
         action()
