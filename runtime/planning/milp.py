@@ -124,19 +124,20 @@ def solve(
     Raises ``NotLinearError`` and ``GraphTooLargeError``.
     """
     start = time.perf_counter()
-    first = _attempt(p, f, margin, seconds, threads)
+    first = attempt(p, f, margin, seconds, threads)
     if first.status != "infeasible":
         return first
     left = seconds - (time.perf_counter() - start)
     if left <= 0:
         return Solution("unknown", binaries=first.binaries, rows=first.rows, seconds=seconds, note="out of time")
-    second = _attempt(p, f, -SLACK, left, threads)
+    second = attempt(p, f, -SLACK, left, threads)
     spent = time.perf_counter() - start
     note = "" if second.status == "infeasible" else f"no trajectory has a margin of {margin:g}"
     return Solution(second.status, second.inputs, second.start, second.binaries, second.rows, spent, note)
 
 
-def _attempt(p: Program, f: Formula, margin: float, seconds: float, threads: int) -> Solution:
+def attempt(p: Program, f: Formula, margin: float, seconds: float, threads: int = 1) -> Solution:
+    """One program: of a margin that is not negative it proves nothing if it is infeasible. Raises as above."""
     begun = time.perf_counter()
     # a trajectory that is to be simulated keeps off the ends of the ranges by more than the solver's tolerance
     columns = Grid(p, INSET if margin > 0 else -SLACK)

@@ -17,6 +17,7 @@ from agentc.compiler.signals.meeting import SearchTooLongError, meeting
 from agentc.compiler.signals.subgoals import GroundedPlan
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.planning.clauses import GraphTooLargeError
+from agentc.runtime.planning.grounding import solve_grounded
 from agentc.runtime.planning.halfspaces import NotLinearError
 from agentc.runtime.planning.linear import linear_steps
 from agentc.runtime.planning.milp import Program, Solution, solve
@@ -61,7 +62,7 @@ def plan(
     begun = time.perf_counter()
     if planner in ("auto", "milp"):
         try:
-            outcome = _by_milp(problem, seconds, margin, tick)
+            outcome = _by_milp(problem, seconds, margin, seed, tick)
         except AgentcError as error:
             if planner == "milp" or {d.code for d in error.diagnostics} - {"AS1201", "AS1209", "AS1210"}:
                 raise
@@ -71,13 +72,28 @@ def plan(
     return _by_gradient(problem, seconds - (time.perf_counter() - begun), seed, begun, tick)
 
 
-def _by_milp(problem: Problem, seconds: float, margin: float, tick: Callable[[str], None] | None) -> Outcome:
+FIRST, GROUNDED = 0.25, 0.35
+"""Shares of the time: of the whole program at first, then of programs with some times fixed. It gets the rest again."""
+
+
+def _by_milp(
+    problem: Problem, seconds: float, margin: float, seed: int, tick: Callable[[str], None] | None
+) -> Outcome:
     begun = time.perf_counter()
     program = program_of(problem)
     if tick is not None:
         tick("solving the mixed-integer program")
     try:
-        solution = solve(program, problem.core, margin=margin, seconds=seconds)
+        solution = solve(program, problem.core, margin=margin, seconds=FIRST * seconds)
+        if solution.status == "unknown":
+            share = GROUNDED * seconds
+            grounded = solve_grounded(problem, program, margin=margin, seconds=share, seed=seed, tick=tick)
+            solution = grounded if grounded is not None else solution
+        left = seconds - (time.perf_counter() - begun)
+        if solution.status == "unknown" and left > 0:
+            if tick is not None:
+                tick("solving the mixed-integer program for longer")
+            solution = solve(program, problem.core, margin=margin, seconds=left)
     except NotLinearError as error:
         raise AgentcError([report("AS1209", None, term=error.text)]) from error
     except GraphTooLargeError as error:
