@@ -64,13 +64,15 @@ class FalsifyMethod:
         if found is None:
             low = f"the least robustness is {least:.4g}" if np.isfinite(least) else "no run came near"
             return unknown(NAME, f"no violation in {spent} runs, {low}", episodes=spent)
-        return falsified(NAME, found, spent)
+        return falsified(NAME, found, spent, simulation)
 
 
-def falsified(name: str, found: Found, spent: int) -> Answer:
+def falsified(name: str, found: Found, spent: int, simulation: Simulation) -> Answer:
     """The answer for a run that violates."""
     start = ", ".join(f"{v:.6g}" for v in found.start)
-    said = f"the run from ({start}) violates it with robustness {found.robustness:.4g}, the {spent}th that was tried"
+    said = f"the run from ({start}) violates it with robustness {found.robustness:.4g}, of {spent} that were tried"
+    if simulation.free:
+        said += "; its inputs are free, for no `controller` is named"
     return Answer(Verdict.FALSIFIED, name, said, evidence={**found.evidence(), "episodes": spent})
 
 

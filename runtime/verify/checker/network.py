@@ -4,7 +4,8 @@ The certificate has the property's text, the digest of the network and, for each
 Checking establishes for every leaf that each way to violate is refuted by one linear row: the row is above its bound on
 a zonotope that encloses the outputs. Arithmetic is float64 with the rounding of every operation bounded from above
 (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, section 3.1) and added to a slack ``e``.
-``float32`` is true if the margins also cover the deviation of a float32 evaluation, in any order of summation.
+``float32`` is true if a second pass, in which every computed value of a layer may be off by what float32 can lose in
+any order of summation (a generator for each), closes as well.
 """
 
 from __future__ import annotations
@@ -40,21 +41,24 @@ def verify(subject: Any, claim: Any, argument: Any, folder: Path) -> Mapping[str
     if len(trees) != len(boxes):
         raise RejectedError(f"it has {len(trees)} trees for {len(boxes)} boxes")
     margin, covered, leaves = np.inf, True, 0
+    single = _Graph(content, single=True)
     for (lo, hi, ways), tree in zip(boxes, trees, strict=True):
         parts = list(_leaves(lo, hi, tree, [len(bounds) for _, bounds in ways]))
         leaves += len(parts)
         for start in range(0, len(parts), BATCH):
             some = parts[start : start + BATCH]
-            out = graph.enclose(np.array([p[0] for p in some]), np.array([p[1] for p in some]))
+            box = np.array([p[0] for p in some]), np.array([p[1] for p in some])
+            out = graph.enclose(*box)
+            near = single.enclose(*box) if covered else out
             for way, (rows, bounds) in enumerate(ways):
                 chosen = [p[2][way] for p in some]
                 row, limit = rows[chosen], bounds[chosen]
-                least, deviation = out.least(row, limit)
+                least = out.least(row, limit)
                 if not (least > 0).all():
                     leaf = start + int((least > 0).argmin())
                     raise RejectedError(f"way {way} to violate is not refuted in leaf {leaf}")
                 margin = min(margin, float(least.min()))
-                covered = covered and bool((least > deviation).all())
+                covered = covered and bool((near.least(row, limit) > 0).all())
     return {"leaves": leaves, "margin": margin if leaves else None, "float32": covered}
 
 
@@ -99,14 +103,13 @@ def _leaves(lo: Any, hi: Any, tree: Any, sizes: list[int]) -> Iterator[tuple[Any
 class _Form:
     """For each box of a batch: ``centre + sum of generators * [-1, 1] + slack * [-1, 1]``.
 
-    ``c`` is ``(batch, n)``, ``g`` ``(batch, generators, n)``, ``e`` and ``d`` ``(batch, n)``; ``d`` bounds how far a
-    float32 evaluation can be from the exact one.
+    ``c`` and ``e`` are ``(batch, n)``, ``g`` is ``(batch, generators, n)``; ``single`` widens by what float32 can lose.
     """
 
     c: Any
     g: Any
     e: Any
-    d: Any
+    single: bool = False
 
     @property
     def size(self) -> Any:
@@ -120,8 +123,11 @@ class _Form:
         size = self.size
         reach = size @ positive + np.abs(bias)
         e = (self.e @ positive + k * U64 * reach) * UP + TINY
-        d = (self.d @ positive + k * U32 * ((size + self.d) @ positive + np.abs(bias))) * UP + 1e-37
-        return _Form(self.c @ weight + bias, self.g @ weight, e, d)
+        g = self.g @ weight
+        if self.single:
+            off = ((len(weight) + 3) * U32 * reach + 1e-37) * UP  # a sum of n products and a bias, in any order
+            g = np.concatenate([g, off[:, :, None] * np.eye(off.shape[1])], axis=1)
+        return _Form(self.c @ weight + bias, g, e, self.single)
 
     def activated(self, name: str) -> _Form:
         """An activation: a line through the bounds, with a generator for the rest."""
@@ -132,16 +138,14 @@ class _Form:
             slope = np.where(both, np.clip(hi / np.where(both, hi - lo, 1.0), 0, 1), (lo >= 0) * 1.0)
             # relu(z) - slope * z is convex: 0 at z = 0, greatest at an end
             low, high = np.zeros_like(lo), np.where(both, np.maximum(-slope * lo, (1 - slope) * hi) * UP, 0.0)
-            noise = 0.0
         else:
             f = np.tanh if name == "Tanh" else _sigmoid
             a, b = f(lo), f(hi)
             steep = np.minimum(1 - a * a, 1 - b * b) if name == "Tanh" else np.minimum(a * (1 - a), b * (1 - b))
             # a slope that is nowhere above the derivative: then f(z) - slope * z rises
             slope = np.maximum(steep - 1e-13, 0.0)
-            pad = LIBM + 8 * U64 * (np.abs(lo) + np.abs(hi))
+            pad = LIBM + 8 * U64 * (np.abs(lo) + np.abs(hi)) + (8 * U32 if self.single else 0.0)
             low, high = a - slope * lo - pad, b - slope * hi + pad
-            noise = 8 * U32
         middle, half = (low + high) / 2, (high - low) / 2 * UP
         e = (slope * self.e + 8 * U64 * (slope * self.size + np.abs(low) + np.abs(high))) * UP + TINY
         kept = half > 0
@@ -149,15 +153,15 @@ class _Form:
         box, neuron = np.nonzero(kept)
         new[box, (np.cumsum(kept, axis=1) - 1)[box, neuron], neuron] = half[box, neuron]
         g = np.concatenate([self.g * slope[:, None, :], new], axis=1)
-        return _Form(slope * self.c + middle, g, e, (self.d + noise) * UP)
+        return _Form(slope * self.c + middle, g, e, self.single)
 
-    def least(self, row: Any, bound: Any) -> tuple[Any, Any]:
-        """Lower bounds of ``row . x - bound``, and what float32 can add, ``row`` being of the box: ``(batch, n)``."""
+    def least(self, row: Any, bound: Any) -> Any:
+        """Lower bounds of ``row . x - bound``, ``row`` being of the box: ``(batch, n)``."""
         positive = np.abs(row)
         spread = np.abs(np.einsum("bgn,bn->bg", self.g, row)).sum(axis=1)
         reach = (positive * self.size).sum(axis=1) + np.abs(bound)
         slack = ((positive * self.e).sum(axis=1) + 4 * (row.shape[1] + 8) * U64 * reach) * UP
-        return (row * self.c).sum(axis=1) - bound - spread * UP - slack, (positive * self.d).sum(axis=1) * UP
+        return (row * self.c).sum(axis=1) - bound - spread * UP - slack
 
 
 def _sigmoid(x: Any) -> Any:
@@ -167,10 +171,11 @@ def _sigmoid(x: Any) -> Any:
 class _Graph:
     """The operators of an ONNX file, applied to forms one after the other."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, single: bool = False) -> None:
         import onnx
         from onnx import numpy_helper
 
+        self.single = single
         model = onnx.load_model_from_string(content)
         self.nodes = list(model.graph.node)
         self.constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
@@ -187,7 +192,7 @@ class _Graph:
         size, n = lo.shape
         g = np.zeros((size, n, n))
         g[:, range(n), range(n)] = (hi - lo) / 2 * UP
-        form = _Form((lo + hi) / 2, g, 4 * U64 * (np.abs(lo) + np.abs(hi)) + TINY, np.zeros_like(lo))
+        form = _Form((lo + hi) / 2, g, 4 * U64 * (np.abs(lo) + np.abs(hi)) + TINY, self.single)
         name = self.input
         for node in self.nodes:
             if node.op_type == "Constant":

@@ -69,7 +69,7 @@ class ReachMethod:
             simulation = Simulation(system, controller, formula, steps)
             found, spent, _ = search(problem.within(0.25 * problem.left()), simulation, RUNS, 0)
             if found is not None and (enough or is_safety(formula)):
-                return falsified(NAME, found, spent)
+                return falsified(NAME, found, spent, simulation)
         loop = loop_of(system, controller, int(settings["order"]))
         atoms = propositions(formula, system.variables)
         boxes = initial_boxes(system)
