@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from agentc.runtime.cli.application import worst
 from agentc.runtime.cli.check import checked
 from agentc.runtime.cli.output import show
 from agentc.runtime.cli.specs import parameters
+from agentc.runtime.cli.waiting import Waiting
 
 if TYPE_CHECKING:
     from agentc.compiler.agent import AgentIR
@@ -40,10 +42,11 @@ def _run(options: Mapping[str, Any]) -> int:
     ]
     codes, data = [], []
     for problem in problems:
-        with _Progress(problem.agent.name, quiet=options["form"] == "json") as progress:
+        with Waiting() as waiting:
             outcome = plan(
-                problem, options["planner"], seconds=options["seconds"], seed=options["seed"], tick=progress.tick
-            )
+                problem, options["planner"], seconds=options["seconds"], seed=options["seed"],
+                tick=partial(_tell, waiting, problem.agent.name),
+            )  # fmt: skip
         paths = _write(problem, outcome, options["out"] or Path("plans"))
         codes.append(EXIT[outcome.status])
         data.append(_data(problem, outcome, paths))
@@ -54,6 +57,10 @@ def _run(options: Mapping[str, Any]) -> int:
 
         click.echo(json.dumps(data, indent=2))
     return worst(codes)
+
+
+def _tell(waiting: Waiting, agent: str, what: str) -> None:
+    waiting(f"{agent}: {what}")
 
 
 def _agents(options: Mapping[str, Any]) -> list[AgentIR]:
@@ -85,27 +92,6 @@ def _start(texts: tuple[str, ...]) -> dict[str, float]:
             shown = value.strip() or "nothing"
             raise AgentcError([report("AS1208", None, name=name.strip(), value=shown, why=why)]) from error
     return found
-
-
-class _Progress:
-    """What is being done, and for how long: a line that lives on a terminal, nothing elsewhere."""
-
-    def __init__(self, agent: str, *, quiet: bool) -> None:
-        from rich.console import Console
-
-        self.agent = agent
-        self.status = Console(stderr=True, quiet=quiet).status(f"{agent}: planning")
-
-    def __enter__(self) -> _Progress:
-        self.status.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.status.__exit__(None, None, None)
-
-    def tick(self, text: str) -> None:
-        """Say what is being done."""
-        self.status.update(f"{self.agent}: {text}")
 
 
 def _write(problem: Problem, outcome: Outcome, out: Path) -> dict[str, Path]:

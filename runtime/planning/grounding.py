@@ -23,7 +23,7 @@ from agentc.runtime.planning.travel import Travel
 
 MOST_VARIABLES = 12
 """Formulas with more time variables are left to the program."""
-EACH = 0.2
+EACH = 0.34
 """The share of the time that one grounded program gets."""
 
 

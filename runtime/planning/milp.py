@@ -342,7 +342,15 @@ def solver(program: Any, seconds: float, threads: int) -> tuple[Any, Floats | No
     for name, value in options.items():
         highs.setOptionValue(name, value)
     highs.passModel(program)
-    highs.run()
+    highs.HandleUserInterrupt = True
+    thread = highs.startSolve()
+    try:  # in a thread of its own, so that it can be interrupted
+        while thread.is_alive():
+            thread.join(0.05)
+    except KeyboardInterrupt:
+        highs.cancelSolve()
+        thread.join(10.0)
+        raise
     solved = highs.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     values = np.array(highs.getSolution().col_value) if solved else None
     return highs.getModelStatus(), values
