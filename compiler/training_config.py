@@ -114,6 +114,14 @@ _NETWORK = (
         choices=("auto", "dense", "conv"),
     ),
     Setting("normalize_observations", "bool", False, "Scale vectors by their running mean and deviation."),
+    Setting("history", "int", 0, "Steps of the past that the policy sees of every vector; 0 for the present alone.", 0),
+    Setting(
+        "memory",
+        "choice",
+        "gru",
+        "How these steps are read: by a recurrent unit, by attention, or as one vector.",
+        choices=("gru", "transformer", "flat"),
+    ),
 )
 _TASKS = Setting(
     "tasks",

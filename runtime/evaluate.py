@@ -75,6 +75,15 @@ class Actor(Protocol):
 
 
 @runtime_checkable
+class Remembering(Protocol):
+    """An actor that sees more of an environment than it shows: the last steps, say."""
+
+    def within(self, env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+        """The environment as the actor sees it."""
+        ...
+
+
+@runtime_checkable
 class Fitted(Protocol):
     """An actor that knows which spaces it was made for."""
 
@@ -182,6 +191,8 @@ def run_episodes(
     alone. Discrete actions count from 0. ``on_episode`` is told the number done and the episode.
     """
     env = make_env()
+    if isinstance(policy, Remembering):
+        env = policy.within(env)
     first = int(env.action_space.start) if isinstance(env.action_space, gymnasium.spaces.Discrete) else None
     done = []
     try:

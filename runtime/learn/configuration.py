@@ -32,6 +32,8 @@ class TrainingConfig:
     activation: str = "tanh"
     encoder: str = "auto"
     normalize_observations: bool = False
+    history: int = 0
+    memory: str = "gru"
     minutes: float = 0.0
     checkpoint: float = 30.0
     discount: float = 0.99

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -18,6 +19,7 @@ from agentc.runtime.learn import checkpoint as checkpoints
 from agentc.runtime.learn.acting import draw, enacted
 from agentc.runtime.learn.architecture import ActionHead, Architecture, Part, architecture_for
 from agentc.runtime.learn.checkpoint import Checkpoint
+from agentc.runtime.learn.context.window import HistoryEnv
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.optimizer import restore_weights
 from agentc.runtime.learn.trajectory import parts
@@ -91,7 +93,8 @@ class Policy:
         mine = self.architecture
         heads = {"squashed": "soft", "deterministic": "deterministic", "values": "values"}
         head = heads.get(mine.action.kind, "policy")
-        theirs = architecture_for(observation_space, action_space, head=head)
+        sequences = any(p.kind == "sequence" for p in mine.parts)
+        theirs = architecture_for(observation_space, action_space, head=head, sequences=sequences)
         before, now = {p.key: p for p in mine.parts}, {p.key: p for p in theirs.parts}
         for key in (*before, *now):
             if before.get(key) != now.get(key):
@@ -100,6 +103,11 @@ class Policy:
                 )
         if mine.action != theirs.action:
             raise AgentcError([report("AS0844", None, theirs=_done(mine.action), ours=_done(theirs.action))])
+
+    def within(self, env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+        """The environment as the policy sees it: with the last steps in the observation, where it reads them."""
+        steps = [p.shape[0] for p in self.architecture.parts if p.kind == "sequence"]
+        return HistoryEnv(env, steps[0]) if steps else env
 
     def act(
         self, observation: Observation, mask: NDArray[np.bool_] | None, randomness: np.random.Generator | None

@@ -15,6 +15,7 @@ import torch
 
 from agentc.runtime.learn.architecture import Architecture, architecture_for
 from agentc.runtime.learn.configuration import TrainingConfig
+from agentc.runtime.learn.context.window import HistoryVector
 from agentc.runtime.learn.learner import Learner
 from agentc.runtime.learn.machine_config import MachineConfig, WithMachines
 from agentc.runtime.learn.vector import VectorEnv
@@ -88,6 +89,8 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
     Raises :class:`AgentcError` (AS0940, AS1531) for spaces that the algorithm cannot use.
     """
     _, maker, network = LEARNERS[config.algorithm]
+    if config.history > 0:
+        env = HistoryVector(env, config.history)
     architecture = architecture_for(
         env.observation_space,
         env.action_space,
@@ -97,6 +100,8 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
         encoder=config.encoder,
         normalize=config.normalize_observations,
         privileged=tuple(str(getattr(config, "privileged", "")).split()),
+        memory=config.memory,
+        sequences=config.history > 0,
         **network,
     )
     if isinstance(config, MachineConfig):

@@ -24,7 +24,7 @@ from agentc.runtime.learn.distributions import (
     Point,
     SquashedGaussian,
 )
-from agentc.runtime.learn.networks.encoders import encoder_of
+from agentc.runtime.learn.networks.encoders import draw_weights, encoder_of
 from agentc.runtime.learn.vector import Array
 
 Inputs = tuple[Tensor, ...]
@@ -45,7 +45,7 @@ class ActorCritic(nn.Module):
         width = public = 0
         self._public = [p.key not in architecture.privileged for p in architecture.parts]
         for part, shown in zip(architecture.parts, self._public, strict=True):
-            encoder, size = encoder_of(part, architecture.encoder)
+            encoder, size = encoder_of(part, architecture)
             encoders.append(encoder)
             width += size
             public += size if shown else 0
@@ -145,12 +145,7 @@ class ActorCritic(nn.Module):
         return read[0] if len(read) == 1 else torch.cat(read, dim=-1)
 
     def _initialise(self, generator: torch.Generator | None) -> None:
-        gain = math.sqrt(2)
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                nn.init.orthogonal_(module.weight, gain, generator)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        draw_weights(self, generator)
         for head, scale in ((self.actor, 0.01), (self.critic, 1.0)):
             if head is None:
                 continue

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.networks.actor_critic import ActorCritic, Inputs
-from agentc.runtime.learn.networks.encoders import encoder_of
+from agentc.runtime.learn.networks.encoders import draw_weights, encoder_of
 
 
 class BatchedLinear(nn.Module):
@@ -48,13 +48,11 @@ class Critics(nn.Module):
         self.discrete = head.discrete
         encoders, width = [], 0
         for part in architecture.parts:
-            encoder, size = encoder_of(part, architecture.encoder)
+            encoder, size = encoder_of(part, architecture)
             encoders.append(encoder)
             width += size
         self.encoders = nn.ModuleList(encoders)
-        for module in self.encoders.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                nn.init.orthogonal_(module.weight, math.sqrt(2), generator)
+        draw_weights(self.encoders, generator)
         width += 0 if self.discrete else head.size
         layers: list[nn.Module] = []
         for _ in range(architecture.layers):

@@ -6,6 +6,7 @@ one-hot vector to the first layer.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn.architecture import Architecture, Part
+from agentc.runtime.learn.networks.sequences import sequence_encoder
 from agentc.runtime.learn.vector import Array
 
 
@@ -123,8 +125,24 @@ def check_codes(architecture: Architecture, observations: Mapping[str, Array]) -
             )
 
 
-def encoder_of(part: Part, encoder: str) -> tuple[nn.Module, int]:
+def draw_weights(modules: nn.Module, generator: torch.Generator | None) -> None:
+    """Orthogonal linear and convolutional layers, recurrent units as torch draws them, all from ``generator``."""
+    for module in modules.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.init.orthogonal_(module.weight, math.sqrt(2), generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.GRUCell):
+            bound = 1.0 / math.sqrt(module.hidden_size)
+            for parameter in module.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator)
+
+
+def encoder_of(part: Part, architecture: Architecture) -> tuple[nn.Module, int]:
     """The module that reads a part, and how many numbers it makes of it."""
+    encoder = architecture.encoder
+    if part.kind == "sequence":
+        return sequence_encoder(part, architecture.memory, architecture.hidden)
     if part.kind == "grid":
         grid: GridConvolution | GridOneHot = GridConvolution(part) if encoder == "conv" else GridOneHot(part)
         return grid, grid.size
