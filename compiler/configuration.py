@@ -9,6 +9,7 @@ from __future__ import annotations
 from agentc.compiler.imported import check_automata
 from agentc.compiler.lower import given
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
+from agentc.compiler.training_checks import conflicts
 from agentc.compiler.training_config import TRAINERS, check_against
 from agentc.compiler.verify_config import BUILT, METHODS
 from agentc.lang.checked import CheckedAgent, CheckedSpec, CheckedTrain, CheckedVerify
@@ -37,7 +38,9 @@ def _train(train: CheckedTrain, *, rewarded: bool) -> list[Diagnostic]:
         known = (*TRAINERS, *ALGORITHMS)
         listed = ", ".join(f"`{n}`" for n in TRAINERS)
         return [report("AS0610", span, name=name, known=listed, suggestion=nearest(name, known))]
-    found = check_against(TRAINERS[name], given(train.settings))[1]
+    values, found = check_against(TRAINERS[name], given(train.settings))
+    if not found:
+        found.extend(report("AS1536", span, algorithm=name, reason=reason) for reason in conflicts(values))
     if not rewarded:
         found.append(report("AS0513", span, name=name))
     return found

@@ -161,7 +161,7 @@ PPO = TrainerSchema(
                 "choice",
                 "gae",
                 "How rewards become the advantage of each step.",
-                choices=("gae", "return_to_go", "broadcast", "redistribution", "progress"),
+                choices=("gae", "return_to_go", "broadcast", "redistribution"),
             ),
             Setting("clip_low", "float", 0.2, "How far below 1 the probability ratio may go.", 0, 1, low_open=True),
             Setting("clip_high", "float", 0.2, "How far above 1 the probability ratio may go.", 0, 10, low_open=True),

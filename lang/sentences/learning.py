@@ -33,4 +33,5 @@ ROWS: tuple[Entry, ...] = (
     Entry("AS1504", "counterfactual-steps", ERROR,
           "`{agent}` learns from counterfactual experience over {n_step} steps at a time",
           "relabelling is about single steps: use `n_step = 1`"),
+    Entry("AS1536", "settings-conflict", ERROR, "`train {algorithm}` cannot work: {reason}"),
 )  # fmt: skip

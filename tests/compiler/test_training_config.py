@@ -75,3 +75,32 @@ def test_the_table_needs_no_learner():
         "assert not {'torch', 'numpy', 'pydantic', 'gymnasium', 'difflib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "given", "part"),
+    [
+        ("bc", {}, "`data`"),
+        ("rlpd", {}, "`data`"),
+        ("sac", {"steps": 500, "warmup": 500}, "`warmup`"),
+        ("dqn", {"replay": "failure", "n_step": 3}, "`n_step`"),
+        ("ppo", {"rollout": 4, "envs": 2, "minibatches": 8}, "a minibatch of 1 samples"),
+        ("ppo", {"dual_clip": 0.5}, "`dual_clip`"),
+        ("dqn", {"epsilon_end": 0.5, "epsilon_start": 0.1}, "`epsilon_end`"),
+        ("ppo", {"history": 1}, "`history`"),
+    ],
+)
+def test_settings_that_cannot_work_together(algorithm, given, part):
+    from agentc.compiler.training_checks import conflicts
+
+    values, found = check_settings(algorithm, {k: Given(v) for k, v in given.items()})
+    assert found == []
+    (reason,) = conflicts(values)
+    assert part in reason
+
+
+def test_defaults_work_together():
+    from agentc.compiler.training_checks import conflicts
+
+    for name, schema in TRAINERS.items():
+        assert conflicts({**schema.defaults(), **({"data": "x"} if schema.setting("data") else {})}) == [], name

@@ -9,7 +9,8 @@ from its start, what is there). ``redistribution``: the return of an episode spr
 how much the value function says each of them changed what is to come: Arjona-Medina et al., "RUDDER: Return
 Decomposition for Delayed Rewards" (2019), section 2, with the value function in place of an LSTM; every step gets
 its difference and the rest is spread evenly, so that the sum is the return exactly. ``progress``: the same with the
-automaton's potential in place of the value function, from the monitors' ``progress`` array.
+automaton's potential in place of the value function, from the monitors' ``progress`` array; it is for environments
+that say it, and no setting.
 """
 
 from __future__ import annotations
@@ -91,7 +92,6 @@ CREDITS: dict[str, Callable[[float, float], Credit]] = {
     "return_to_go": return_to_go,
     "broadcast": broadcast,
     "redistribution": redistribution,
-    "progress": progress,
 }
 """By name: makers of a credit from the discount and lambda."""
 
