@@ -21,8 +21,8 @@ def _data(values: Mapping[str, Scalar]) -> str | None:
 
 
 def _warmup(values: Mapping[str, Scalar]) -> str | None:
-    if "warmup" in values and _number(values, "warmup") >= _number(values, "steps"):
-        return f"`warmup` takes all of the {values['steps']} `steps`: no gradient step would be made"
+    if "warmup" in values and _number(values, "warmup") > _number(values, "steps"):
+        return f"`warmup` takes more than the {values['steps']} `steps`: no gradient step would be made"
     return None
 
 

@@ -82,7 +82,7 @@ def test_the_table_needs_no_learner():
     [
         ("bc", {}, "`data`"),
         ("rlpd", {}, "`data`"),
-        ("sac", {"steps": 500, "warmup": 500}, "`warmup`"),
+        ("sac", {"steps": 500, "warmup": 501}, "`warmup`"),
         ("dqn", {"replay": "failure", "n_step": 3}, "`n_step`"),
         ("ppo", {"rollout": 4, "envs": 2, "minibatches": 8}, "a minibatch of 1 samples"),
         ("ppo", {"dual_clip": 0.5}, "`dual_clip`"),
