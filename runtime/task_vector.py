@@ -9,7 +9,7 @@ of that; what a step would have meant in every other state of every machine is i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
-from agentc.runtime.envs.batch import Array, BatchWorld, CellWorlds, Seeds
+from agentc.runtime.envs.batch import Array, BatchWorld, CellWorlds, Deterministic, Seeds
 from agentc.runtime.envs.registry import horizon_of
 from agentc.runtime.labelling import Labeller
 from agentc.runtime.learn.seeding import training_seeds
@@ -31,6 +31,7 @@ from agentc.runtime.spec_signals import needed_signals
 from agentc.runtime.task_worlds import make_world
 
 Mask = NDArray[np.bool_]
+_REMEMBERED = ("_turn", "task", "state", "_earlier", "_returns", "_lengths")
 
 @dataclass(frozen=True)
 class Letter:
@@ -164,6 +165,26 @@ class TaskVectorEnv:
             "state": u, "letter": classes, "earlier": self.letter.earlier, "over": over, "next_state": following,
         }  # fmt: skip
         return StepBatch(observation, final, paid, ends, cut, None, info, monitors=monitors)
+
+    def snapshot(self) -> dict[str, Array] | None:
+        """The state of all environments, if the world is deterministic and can tell its own."""
+        world = self.world
+        if self._labeller.needs_previous or not isinstance(world, Deterministic) or not world.remembered:
+            return None
+        state = {f"world/{name}": np.array(getattr(world, name)) for name in world.remembered}
+        return state | {f"tasks/{name}": np.array(getattr(self, name)) for name in _REMEMBERED}
+
+    def restore(self, state: Mapping[str, Array]) -> Observation:
+        """Go on from :meth:`snapshot`. Raises ``KeyError`` or ``ValueError`` for another's."""
+        for owner, group, names in (
+            (self.world, "world", getattr(self.world, "remembered", ())), (self, "tasks", _REMEMBERED),
+        ):  # fmt: skip
+            for name in names:
+                array = np.array(state[f"{group}/{name}"])
+                if array.shape != np.shape(getattr(owner, name)):
+                    raise ValueError(f"another number of environments: {name}")
+                setattr(owner, name, array)
+        return self._observed()
 
     def _judged(self, states: NDArray[np.int64], classes: NDArray[np.int64]) -> dict[str, Array]:
         """The verdicts of the episodes: of a task NaN where the episode is about another one."""

@@ -51,6 +51,16 @@ class BatchWorld(Protocol):
 
 
 @runtime_checkable
+class Deterministic(Protocol):
+    """A world whose rows are functions of some arrays of its own: :attr:`remembered` names them."""
+
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """The attributes that hold everything later steps depend on; none if chance is among that."""
+        ...
+
+
+@runtime_checkable
 class CellWorlds(Protocol):
     """Worlds that observe one of a few cells, which says all that some signals say."""
 

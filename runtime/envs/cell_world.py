@@ -158,6 +158,11 @@ class CellBatch:
         self._paid = np.zeros(num_envs)
         self._never = np.zeros(num_envs, np.bool_)
 
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """Cells, steps and actions; nothing where chance has a part."""
+        return () if self.slip or self.random_start else ("cell", "steps", "action")
+
     def reset(self, where: Mask, seeds: Seeds | None = None) -> None:
         """Go back to the start, or anywhere with ``random_start``."""
         self._generators.seed(where, seeds)

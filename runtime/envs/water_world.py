@@ -143,6 +143,8 @@ class WaterBatch:
         self._action = np.full(num_envs, -1, np.int64)
         self._paid, self._never = np.zeros(num_envs), np.zeros(num_envs, np.bool_)
 
+    remembered = ("position", "velocity", "_near", "_touched", "_steps", "_action")
+
     def reset(self, where: Mask, seeds: Seeds | None = None) -> None:
         """Back to the start of the maps; there is nothing random."""
         here = where[:, None, None]

@@ -142,3 +142,28 @@ def test_the_shipped_tasks(name: str, tasks: int) -> None:
     table = tabulate(agent, each=True)
     assert len(table.tasks) == tasks and not table.needs_time_left
     assert table.reward.max() == 1.0 and set(np.unique(table.reward)) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("spec", ["office", "water"])
+def test_environments_go_on_inside_their_episodes(spec: str) -> None:
+    (agent,) = agentc.compile(SPECS / f"{spec}.agentspec")
+    table = tabulate(agent, each=True)
+    one, other = TaskVectorEnv(agent, table, 3), TaskVectorEnv(agent, table, 3)
+    source = np.random.default_rng(0)
+    one.reset(1)
+    actions = source.integers(4, size=(80, 3))
+    for row in actions[:40]:
+        seen = one.step(row).observation
+    state = one.snapshot()
+    assert state is not None
+    other.reset(5)
+    back = other.restore(state)
+    for key, array in seen.items():
+        np.testing.assert_array_equal(array, back[key])
+    for row in actions[40:]:
+        left, right = one.step(row), other.step(row)
+        np.testing.assert_array_equal(left.reward, right.reward)
+        for key in left.monitors:
+            np.testing.assert_array_equal(left.monitors[key], right.monitors[key])
+    with pytest.raises((KeyError, ValueError)):
+        TaskVectorEnv(agent, table, 2).restore(state)

@@ -91,6 +91,10 @@ def test_a_run_goes_on_from_its_tables(tmp_path: Path) -> None:
     assert done.steps == 1_000 and after.counters["steps"] == 1_000
     known = before.tensors["table/values"] != config.initial  # type: ignore[attr-defined]
     assert known.any() and (after.tensors["table/values"][~known] != 1.0).any()
+    whole = run_of("Office", 0, tmp_path / "whole")
+    train_agent(agent, config, whole)
+    same = checkpoints.load(whole.folder)
+    np.testing.assert_array_equal(same.tensors["table/values"], after.tensors["table/values"])
 
 
 def test_deep_values_are_trained_saved_and_loaded(tmp_path: Path) -> None:
