@@ -5,8 +5,9 @@ After LTL2Action (ICML 2021) and DeepLTL (ICLR 2025), in the letter world and th
 test are longer or of another form, compiled from their text as every task is. Beside it, a policy for each test formula
 that is trained on that formula alone for as many steps (``--alone``).
 
-    python -m agentc.benchmarks.goal_policies letters --steps 1000000 --seeds 3
-    python -m agentc.benchmarks.goal_policies zones --steps 1000000 --seeds 3
+    python -m agentc.benchmarks.goal_policies letters --steps 100000 --seeds 3
+    python -m agentc.benchmarks.goal_policies zones --steps 200000 --seeds 3
+    python -m agentc.benchmarks.goal_policies zones --steps 200000 --seeds 3 --alone
 """
 
 from __future__ import annotations
@@ -191,10 +192,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--episodes", type=int, default=256)
-    parser.add_argument("--alone", action="store_true", help="also train a policy for each test formula alone")
+    parser.add_argument("--alone", action="store_true", help="train a policy for each test formula alone instead")
     given = parser.parse_args(arguments)
     domain = DOMAINS[given.domain]
     named, drawn = list(domain.formulas), sampled(domain)
+    if given.alone:
+        _alone(domain, named, given.steps, given.seeds, given.episodes)
+        return 0
     results: list[list[Followed]] = []
     for seed in range(given.seeds):
         began = time.process_time()
@@ -215,8 +219,6 @@ def main(arguments: list[str] | None = None) -> int:
         lost = np.array([np.mean([r[k].violated for k in rows]) for r in results])
         steps = np.nanmean([[r[k].steps for k in rows] for r in results])
         _say(f"{kind:<24} {interquartile_mean(won):>9.3f} {interquartile_mean(lost):>9.3f} {steps:>7.1f}")
-    if given.alone:
-        _alone(domain, named, given.steps, given.seeds, given.episodes)
     return 0
 
 
