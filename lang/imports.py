@@ -121,6 +121,9 @@ class Library:
             place = "the standard library" if standard else f"`{os.path.join(*parts)}{SUFFIX}` under {folder}"
             meant = nearest(name, self._candidates(path))
             hint = f"looked in {place}"
+            beside = self._names(os.path.join(folder, *parts[:-1])) if standard and parts[1:] else []
+            if beside:  # a package of the library: few modules, and the one that is meant may be named otherwise
+                hint = f"`{'.'.join(path[:-1])}` has {', '.join(f'`{n}`' for n in beside)}"
             raise AgentcError([report("AS0210", span, name=name, hint=hint, suggestion=meant)])
         real, home = os.path.realpath(file), os.path.realpath(folder)
         if os.path.commonpath([real, home]) != home:
@@ -142,7 +145,7 @@ class Library:
     def _candidates(self, path: Path) -> list[str]:
         """Modules with names like ``path``."""
         found = [f"std.{name}" for name in self._names(self.standard)]
-        for folder in ("env", "agents"):
+        for folder in ("env", "agents", "systems"):
             found += [f"std.{folder}.{name}" for name in self._names(os.path.join(self.standard, folder))]
         if self.root is not None:
             for depth in range(len(path)):
