@@ -149,7 +149,7 @@ def follow(question: Question, lo: Floats, hi: Floats, deadline: float) -> Follo
     loop, n = question.loop, lo.shape[1]
     alive = np.arange(len(lo))
     states = initial(lo, hi)
-    run = Run(question.atoms, loop.states)
+    run = Run(question.atoms, loop.states, loop.discrete)
     blame = np.zeros((len(lo), n))
     until = np.full(len(lo), question.steps)
     run.sample(states)

@@ -156,10 +156,13 @@ def propositions(formula: Formula, variables: Sequence[VariableIR]) -> dict[Form
 
 
 class Run:
-    """What is sure of a formula's atoms along a run: at the samples ``0 .. N`` and between them."""
+    """What is sure of a formula's atoms along a run: at the samples ``0 .. N`` and between them.
 
-    def __init__(self, atoms: Mapping[Formula, Graph], names: Sequence[str]) -> None:
-        self._atoms, self._names = atoms, tuple(names)
+    Of a ``discrete`` system there is nothing between the samples: spans ask for nothing.
+    """
+
+    def __init__(self, atoms: Mapping[Formula, Graph], names: Sequence[str], discrete: bool = False) -> None:
+        self._atoms, self._names, self.discrete = atoms, tuple(names), discrete
         self.samples: dict[Formula, list[Pair]] = {atom: [] for atom in atoms}
         self.between: dict[Formula, list[Pair]] = {atom: [] for atom in atoms}
 
@@ -169,7 +172,7 @@ class Run:
             self.samples[atom].append(pair)
 
     def span(self, tube: Sequence[Sequence[Form]]) -> None:
-        """Note what lies between the sample before and the next: all parts of the tube. None: it is not looked at."""
+        """Note what lies between the sample before and the next: all parts of the tube; none of a discrete system."""
         parts = [self._judged(states) for states in tube]
         for atom in self._atoms:
             shape = self.samples[atom][-1][0].shape
@@ -194,7 +197,8 @@ def surely(formula: Formula, run: Run) -> Any:
     order = [node for node in postorder(formula) if isinstance(node, Formula)]
     for node in order:
         for want in (True, False):
-            tables[node, want] = _table(node, want, tables, run)
+            samples, spans = _table(node, want, tables, run)
+            tables[node, want] = samples, [np.ones_like(s) for s in spans] if run.discrete else spans
     return tables[formula, True][0][0]
 
 
