@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--episodes", type=click.IntRange(1), default=200, show_default=True, help="Episodes a run.")
 @click.option("--eval-seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the episodes.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Write as many episodes as data here.")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 def command(
     files: tuple[str, ...],
@@ -35,6 +36,7 @@ def command(
     episodes: int,
     eval_seed: int,
     runs: Path,
+    record: Path | None,
     form: str,
 ) -> int:
     """Evaluate trained agents and decide every `expect`.
@@ -56,6 +58,8 @@ def command(
                 row = {"agent": name, "training_seed": run.seed, "evaluation_seed": eval_seed, **acceptance.data()}
                 write_json(run.folder / EVALUATION, row)
                 data.append(row)
+                if record is not None:
+                    _record(compiled, run, record, episodes, eval_seed)
                 codes.extend(EXIT[outcome.decision] for _, outcome in acceptance.outcomes)
     except ImportError as error:
         raise missing_extra(error) from error
@@ -66,6 +70,17 @@ def command(
     else:
         _table(data)
     return worst(codes)
+
+
+def _record(compiled: CompiledAgent, run: Run, path: Path, episodes: int, seed: int) -> None:
+    """Episodes of a trained policy as recorded experience, for learners that read `data`."""
+    from agentc.runtime.learn.demonstrations.recording import record
+    from agentc.runtime.learn.policy import Policy
+    from agentc.runtime.spec_env import SpecEnv
+
+    policy = Policy.load(run.folder)
+    steps = record(lambda: SpecEnv.make(compiled), policy, episodes, seed, path)
+    click.echo(f"{run.agent} seed {run.seed}: {steps:,} steps of {episodes} episodes in {path}", err=True)
 
 
 def _evaluate(compiled: CompiledAgent, run: Run, episodes: int, seed: int, *, quiet: bool) -> Acceptance:

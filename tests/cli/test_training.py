@@ -88,3 +88,16 @@ def test_a_spec_that_cannot_be_trained_says_why(folder, capsys):
     spec.write_text(spec.read_text().replace("  train ppo { steps = 256; envs = 4; rollout = 32; seed = 3 }\n", ""))
     assert invoke(["train"]) == 1
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_what_one_agent_does_another_learns(folder, capsys):
+    assert invoke(["train"]) == 0
+    assert invoke(["eval", "--episodes", "4", "--record", "data/coffee"]) in (1, 3)
+    assert "steps of 4 episodes in data/coffee" in capsys.readouterr().err
+    text = SPEC.replace("agent Small", "agent Clone").replace(
+        "train ppo { steps = 256; envs = 4; rollout = 32; seed = 3 }", 'train bc { steps = 20; data = "data/coffee" }'
+    )
+    (folder / "clone.agentspec").write_text(text)
+    assert invoke(["train", "clone.agentspec"]) == 0
+    assert "20 steps" in capsys.readouterr().err
+    assert invoke(["eval", "clone.agentspec", "--episodes", "2"]) in (0, 1, 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
@@ -14,6 +14,15 @@ from agentc.runtime.learn.demonstrations.recorded import write
 from agentc.runtime.learn.seeding import evaluation_seeds
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.learn.vector import Array, Observation
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """An actor that sees more of an environment than it shows."""
+
+    def within(self, env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+        """The environment as the actor sees it."""
+        ...
 
 
 class Acting(Protocol):
@@ -40,6 +49,8 @@ def record(
     Each begins with a fresh seed that no training run is given. Raises AS0843 if the file cannot be written.
     """
     env = make_env()
+    if isinstance(policy, Remembering):
+        env = policy.within(env)
     start = int(env.action_space.start) if isinstance(env.action_space, gymnasium.spaces.Discrete) else None
     rows: dict[str, list[Any]] = {"actions": [], "rewards": [], "terminated": [], "truncated": []}
     try:
