@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from agentc.runtime.learn.statistics import wilson
 from agentc.runtime.learn.train import Finish, Update
 
 
@@ -86,11 +87,22 @@ class TrainingProgress:
 
 
 def figures(update: Update) -> str:
-    """Speed and what the last episodes were like, in one line."""
+    """Speed, what the last episodes were like (rates with Wilson intervals), and the policy, in one line."""
     said = [f"{update.steps_per_second:,.0f} steps/s"]
     episodes = update.episodes
     if episodes.mean_return is not None:
         said.append(f"return {episodes.mean_return:.3g}")
-    said += [f"{name} {rate:.0%}" for name, rate in episodes.satisfied.items()]
-    said += [f"{name} violated {rate:.0%}" for name, rate in episodes.violated.items()]
+    n = episodes.counted
+    said += [f"{name} {_rate(rate, n)}" for name, rate in episodes.satisfied.items()]
+    said += [f"{name} violated {_rate(rate, n)}" for name, rate in episodes.violated.items()]
+    if update.learning.get("legal_mass", 1.0) < 1.0:
+        said.append(f"legal mass {update.learning['legal_mass']:.0%}")
+    if "entropy" in update.learning:
+        said.append(f"entropy {update.learning['entropy']:.2f}")
     return "  ".join(said)
+
+
+def _rate(rate: float, n: int) -> str:
+    """A rate with its interval."""
+    low, high = wilson(rate, max(1, n))
+    return f"{rate:.0%} [{low:.0%}, {high:.0%}]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentc.runtime.learn.vector import Array
+
+WINDOW = 100
+"""How many of the last episodes are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +29,29 @@ class EpisodeStatistics:
     satisfied: Mapping[str, float] = field(default_factory=dict)
     violated: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def counted(self) -> int:
+        """How many episodes the means are of."""
+        return min(self.episodes, WINDOW)
+
+
+def wilson(rate: float, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """The score interval of a rate seen in ``n`` episodes, at 95 % unless ``z`` says otherwise.
+
+    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927). Raises ``ValueError`` for
+    no episodes.
+    """
+    if n < 1 or not 0.0 <= rate <= 1.0:
+        raise ValueError(f"no interval for a rate of {rate} in {n} episodes")
+    middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
 
 class EpisodeWindow:
     """Collects the ``info`` of environment steps on which episodes ended."""
 
-    def __init__(self, size: int = 100) -> None:
+    def __init__(self, size: int = WINDOW) -> None:
         self.episodes = 0
         self._size = size
         self._columns: dict[str, deque[float]] = {}

@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from agentc.runtime.learn.progress import TrainingProgress, figures
@@ -15,7 +16,10 @@ UPDATE = Update(500, 2000, 5, EPISODES, LEARNING, 2.0, 250.0)
 
 
 def test_figures_in_words():
-    assert figures(UPDATE) == "250 steps/s  return 0.5  reach 75%  careful violated 2%"
+    said = "250 steps/s  return 0.5  reach 75% [47%, 91%]  careful violated 2% [0%, 27%]"
+    assert figures(UPDATE) == said
+    masked = replace(UPDATE, learning={"legal_mass": 0.5, "entropy": 0.25})
+    assert figures(masked) == said + "  legal mass 50%  entropy 0.25"
     assert figures(replace(UPDATE, episodes=EpisodeStatistics(0))) == "250 steps/s"
 
 
@@ -44,3 +48,15 @@ def test_a_bar_on_a_terminal():
     assert "2000/2000" in shown
     assert "reach 75%" in shown
     assert "resume" not in shown
+
+
+def test_wilson_intervals_against_their_equation():
+    """The bounds are the rates at which the score statistic of what was seen is z."""
+    from agentc.runtime.learn.statistics import wilson
+
+    for rate, n in ((0.75, 12), (0.0, 5), (1.0, 40), (0.02, 100)):
+        for bound in wilson(rate, n):
+            if 1e-9 < bound < 1 - 1e-9:
+                assert abs(rate - bound) / (bound * (1 - bound) / n) ** 0.5 == pytest.approx(1.959964)
+    with pytest.raises(ValueError):
+        wilson(0.5, 0)
