@@ -183,7 +183,7 @@ def _construct(aig: Aig, root: int, level: dict[int, int], letters: Alphabet, bu
 
 
 def _explored(aig: Aig, root: int, level: dict[int, int], letters: Alphabet, budget: Budget, *, tidy: bool) -> Machine:
-    progression = Progression(aig, root, level, budget, tidy=tidy)
+    progression = Progression(aig, root, level, len(letters.atoms), budget, tidy=tidy)
     return explore(progression, _care(progression, letters), budget)
 
 

@@ -32,17 +32,18 @@ YOUNGEST, OLDEST, RESIDUAL = range(3)
 class Progression:
     """The diagrams of everything below ``root``.
 
-    ``level`` gives the atoms (nodes of the graph) their levels ``0 .. k - 1``. A state is a residual and the memory:
-    a tuple with a constant or residual per cell of :attr:`cells`; :meth:`step` says what they become by the next
-    letter. With ``tidy``, residuals are simplified by implications.
+    ``level`` gives the atoms (nodes of the graph) their levels, of the ``width`` that a letter has: an alphabet may
+    have atoms that the formula does not read. A state is a residual and the memory: a tuple with a constant or residual
+    per cell of :attr:`cells`; :meth:`step` says what they become by the next letter. With ``tidy``, residuals are
+    simplified by implications.
     """
 
-    def __init__(self, aig: Aig, root: int, level: dict[int, int], budget: Budget, *, tidy: bool) -> None:
+    def __init__(self, aig: Aig, root: int, level: dict[int, int], width: int, budget: Budget, *, tidy: bool) -> None:
         self.aig = aig
         self.bdd = Bdd(budget)
         self.root = root
         self.letter_level = level
-        self.end = len(level)
+        self.end = width
         self._obligation: dict[int, int] = {0: 1, 1: 0}  # of references
         self._owner: list[int] = []  # of the levels below the end, the node
         self._mask: dict[int, int] = {0: 0, 1: 0}

@@ -8,7 +8,7 @@ import pytest
 from agentc.compiler.agent import SignalIR
 from agentc.compiler.automata.dfa import DFA, equivalent
 from agentc.compiler.automata.ltlf import normal, translate, translate_typed
-from agentc.compiler.logic.alphabet import admissible_valuations
+from agentc.compiler.logic.alphabet import Alphabet, Group, admissible_valuations, free_alphabet
 from agentc.compiler.logic.finality import verdict
 from agentc.compiler.logic.ir import LAST, TRUE, and_, atoms, compare, const, formula, not_, or_, prop, signal, term
 from agentc.compiler.logic.sample import FUTURE_ONLY, PAST_ONLY, propositions, random_formula, random_trace
@@ -171,6 +171,23 @@ def test_letters_that_cannot_occur_lead_outside():
     assert dfa.run([(True, True)]) == dfa.size
     assert not dfa.completed().partial
     assert dfa.completed().run([(True, False), (False, True)]) == dfa.run([(True, False), (False, True)])
+
+
+def test_an_alphabet_may_have_atoms_that_the_formula_does_not_read():
+    """As the letters of a transcript have: one of five phases at each step, of which a formula speaks of a few."""
+    rng = random.Random("wide")
+    props = propositions(5)
+    letters = [tuple(i == j for i in range(5)) for j in range(5)]
+    one_phase = Group(tuple(props), (), frozenset(letters), frozenset(letters))
+    for whole in (free_alphabet(tuple(props)), Alphabet(tuple(props), (one_phase,))):
+        for _ in range(60):
+            f = normal(random_formula(rng, rng.sample(props, rng.randint(1, 3)), rng.randint(1, 6)))
+            dfa = translate(f, whole)
+            assert dfa.atoms == tuple(props)
+            for _ in range(10):
+                word = [rng.choice(letters) for _ in range(rng.randint(1, 6))]
+                trace = Trace({str(a): held for a, held in zip(props, letter, strict=True)} for letter in word)
+                assert dfa.accepts(trace) == evaluate(f, trace), (f, word)
 
 
 def chain(n):
