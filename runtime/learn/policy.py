@@ -38,13 +38,15 @@ class Policy:
         return self._network.architecture
 
     @staticmethod
-    def load(path: Path) -> Policy:
+    def load(path: Path | str) -> Policy:
         """From the checkpoint in a folder. Raises AS0840 where there is none, AS0841 where it is damaged."""
+        path = Path(path)
         return Policy.of(checkpoints.load(path), path)
 
     @staticmethod
-    def read(path: Path) -> Policy:
+    def read(path: Path | str) -> Policy:
         """From a safetensors file that :meth:`export` wrote. Raises AS0840 or AS0841."""
+        path = Path(path)
         try:
             data = path.read_bytes()
             size = int.from_bytes(data[:8], "little")

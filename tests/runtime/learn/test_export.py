@@ -72,7 +72,7 @@ def test_every_action(tmp_path, name):
     np.testing.assert_allclose(got, expected, atol=1e-5)
     alone = policy.predict(batch[""][0])
     np.testing.assert_allclose(alone, expected[0], atol=1e-5)
-    again = Policy.read(policy.export(tmp_path / "policy.safetensors"))
+    again = Policy.read(str(policy.export(tmp_path / "policy.safetensors")))
     np.testing.assert_array_equal(again.act(batch[""], None, None), expected)
 
 
