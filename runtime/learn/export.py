@@ -41,7 +41,8 @@ def export(network: ActorCritic, path: Path, *, mask: bool = False, scores_only:
         kept = {k: t for k, t in network.state_dict().items() if not k.startswith("critic.")}
         arrays = {k: np.ascontiguousarray(t.numpy()) for k, t in sorted(kept.items())}
         described = json.dumps({**network.architecture.to_data(), "critic": False}, sort_keys=True)
-        data = safetensors.numpy.save(arrays, {"architecture": described, "format": "agentc-policy"})
+        # One entry alone: the order of several differs from call to call.
+        data = safetensors.numpy.save(arrays, {"architecture": described})
     else:
         raise AgentcError([report("AS1535", None, path=str(path), what=f"the ending `{path.suffix}`")])
     try:
