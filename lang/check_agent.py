@@ -49,6 +49,7 @@ from agentc.lang.lints import unused
 from agentc.lang.scope import Scope, Symbol, SymbolKind
 from agentc.lang.typed import Value
 from agentc.lang.types import REAL
+from agentc.lang.unfold import unfolded
 
 
 class AgentChecker:
@@ -223,7 +224,7 @@ class AgentChecker:
                 role=item.role,
                 typed=typed,
                 source=text(item.body.span),
-                reading=english(item.body),
+                reading=english(unfolded(item.body, scope)),
                 each=each,
                 span=first_line(item.span),
                 name_span=item.name_span,

@@ -11,7 +11,10 @@ from agentc.lang.source import Source
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.agentspec")), ids=lambda p: p.name)
+SPECS = sorted([*(ROOT / "specs").glob("*.agentspec"), *(ROOT / "specs" / "agents").glob("*.agentspec")])
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_a_shipped_spec_is_formatted(path):
     source = Source(path.name, path.read_text())
     parsed = parse(source)

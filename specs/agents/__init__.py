@@ -1,0 +1,1 @@
+"""Sample agents for the loops of `std.agents`, with examples that `agentc test` validates."""
