@@ -1,9 +1,21 @@
 """What a formula that calls patterns is read out as: what the patterns ask for."""
 
+import random
+import re
+from pathlib import Path
+
 import pytest
 
-from agentc.compiler.pipeline import check
+import agentc.stdlib
+from agentc.compiler.logic.semantics import evaluate
+from agentc.compiler.logic.trace import Trace
+from agentc.compiler.pipeline import check, compile_formula
+from agentc.lang.ast import FormulaItem
+from agentc.lang.printer_expressions import text as text_of
 from agentc.lang.source import Source
+from agentc.lang.unfold import unfolded
+
+LIBRARY = Path(next(iter(agentc.stdlib.__path__)))
 
 PATTERNS = """
 import std.patterns
@@ -52,3 +64,19 @@ def test_what_would_be_too_long_keeps_its_calls() -> None:
     for _ in range(12):
         text = f"twice({text})"
     assert reading(text) == text
+
+CALLS = re.findall(r"    (?:task|safe) \w+ = (\w+\([^)]*\))\s+#", (LIBRARY / "patterns.agentspec").read_text())
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_read_out_means_what_the_call_means(call: str) -> None:
+    names = sorted(set(re.findall(r"[a-z]\w*", call.split("(", 1)[1])))
+    head = f"import std.patterns: {call.partition('(')[0]}\nagent A {{ signal {', '.join(names)} : bool\n"
+    result = check(Source("spec.agentspec", f"{head}task t = {call}\n}}"))
+    (item,) = [i for i in result.modules[0].items[-1].items if isinstance(i, FormulaItem)]
+    body = unfolded(item.body, result.specs[0].scopes["A"])
+    one, two = result.agents[0].formulas[0].formula, compile_formula(text_of(body))
+    rng = random.Random(call)
+    for _ in range(40):
+        trace = Trace({n: rng.random() < 0.5 for n in names} for _ in range(rng.randint(1, 6)))
+        assert evaluate(one, trace) == evaluate(two, trace), text_of(body)
