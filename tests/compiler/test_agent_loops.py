@@ -1,11 +1,12 @@
 """The loops of `std.agents`: what each allows, that no two allow the same, and that a run can always be ended."""
 
-import random
 import re
 from itertools import combinations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from language.page import read as blocks
 from language.run import run_page
 
@@ -70,38 +71,18 @@ def trace(word: str) -> Trace:
     return Trace({name: name in LETTERS[c] for name in names} for c in word)
 
 
-def wander(expression: str, rng: random.Random) -> str:
-    """A word that is nearly one of the expression: grown by events that occur in it, cut, and changed in one place."""
-    own = [c for c in LETTERS if c in expression]
-    grammar = re.compile(expression)
-    word = ""
-    for _ in range(rng.randint(1, 16)):
-        ways = [c for c in own if alive(grammar, word + c, own)]
-        word += rng.choice(ways or own)
-    at = rng.randrange(len(word))
-    return rng.choice((word, word, word[: at + 1], word[:at] + rng.choice(list(LETTERS)) + word[at + 1 :]))
-
-
-def alive(grammar: re.Pattern, word: str, own: list[str]) -> bool:
-    """Whether the word, or a short continuation of it, is one of the grammar."""
-    tails = [""]
-    for _ in range(4):
-        if any(grammar.fullmatch(word + tail) for tail in tails):
-            return True
-        tails = [tail + c for tail in tails for c in own]
-    return False
-
-
 @pytest.mark.parametrize("name", MEANING)
-def test_a_loop_allows_what_its_documentation_says(name: str, loops: Comparison) -> None:
-    rng = random.Random(name)
-    behavior, outcomes = loops.formulas[name].formula, set()
-    for _ in range(60):
-        word = wander(MEANING[name], rng)
-        wanted = re.fullmatch(MEANING[name], word) is not None
-        assert evaluate(behavior, trace(word)) == wanted, (name, word)
-        outcomes.add(wanted)
-    assert outcomes == {True, False}
+@settings(derandomize=True, database=None, deadline=None, max_examples=40)
+@given(data=st.data())
+def test_a_loop_allows_what_its_documentation_says(name: str, data: st.DataObject, loops: Comparison) -> None:
+    behavior, grammar = loops.formulas[name].formula, MEANING[name]
+    word = data.draw(st.from_regex(grammar, fullmatch=True).filter(lambda w: len(w) <= 24))
+    assert evaluate(behavior, trace(word)), word
+    at, other = data.draw(st.integers(0, len(word) - 1)), data.draw(st.sampled_from(sorted(LETTERS)))
+    for near in (word[:at], word[at:], word[:at] + word[at + 1 :], word[:at] + other + word[at:], word + other,
+                 word[:at] + other + word[at + 1 :]):  # fmt: skip
+        if near:
+            assert evaluate(behavior, trace(near)) == (re.fullmatch(grammar, near) is not None), near
 
 
 def test_any_two_loops_differ_and_a_trace_shows_it(loops: Comparison) -> None:
