@@ -1,4 +1,4 @@
-"""Automata: translation against Spot and MONA, monitors against the bare gather.
+"""Automata: translation against Spot and MONA, monitors against the bare gather, learning from reward machines.
 
 ``run`` is called by ``agentc bench automata``. Every section measures ours and its peers in turn in one run; peers
 that are missing are skipped with a word. Sections are functions ``(rounds) -> rows`` in :data:`SECTIONS`.
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from agentc.benchmarks import mona
+from agentc.benchmarks import mona, reward_machines
 from agentc.benchmarks.patterns import formulas
 from agentc.benchmarks.rows import Row, compared, interleaved
 from agentc.benchmarks.spot import Spot
@@ -285,5 +285,12 @@ def one_environment(rounds: int) -> list[Row]:
     return rows
 
 
-SECTIONS: tuple[Callable[[int], list[Row]], ...] = (patterns, families, conjuncts, monitors, one_environment)
+def learning(rounds: int) -> list[Row]:
+    """The office and craft worlds, learned from formulas by their reward machines."""
+    return reward_machines.run(rounds)
+
+
+SECTIONS: tuple[Callable[[int], list[Row]], ...] = (
+    patterns, families, conjuncts, monitors, one_environment, learning,
+)  # fmt: skip
 """What is run, in order."""
