@@ -7,6 +7,7 @@ float64. A test steps both in lockstep.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ from agentc.runtime.learn.vector import Array, StepBatch, SyncVector, VectorEnv
 Floats = NDArray[np.float64]
 
 
-class _Classic:
+class _Classic(ABC):
     """What the problems share: generators, time limit, statistics, snapshots."""
 
     dimensions: int
@@ -38,11 +39,13 @@ class _Classic:
         self._state = np.zeros((num_envs, self.dimensions))
         self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
 
+    @abstractmethod
     def _start(self, generator: np.random.Generator) -> Floats:
-        raise NotImplementedError
+        """The state in which an episode begins."""
 
+    @abstractmethod
     def _advance(self, actions: Array) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        raise NotImplementedError
+        """Move all states; the rewards, and which rows have ended."""
 
     def _seen(self) -> NDArray[np.float32]:
         return self._state.astype(np.float32)
@@ -92,7 +95,8 @@ class _Classic:
         return self._seen()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Forget the generators."""
+        self._generators.clear()
 
 
 class VectorCartPole(_Classic):

@@ -17,15 +17,48 @@ from agentc.runtime.cli.application import invoke
 P = propositions(3)
 
 
+TOKEN = re.compile(r"\s*(<=>|=>|[!&|()]|[A-Za-z_]\w*=\d+|[A-Za-z_]\w*)")
+BINARY = (("<=>", lambda a, b: a == b), ("=>", lambda a, b: not a or b), ("|", lambda a, b: a or b),
+          ("&", lambda a, b: a and b))  # fmt: skip
+"""PRISM's operators, from loose to tight."""
+
+
 def guard(text, values):
-    """The value of a guard: PRISM's signs in Python's."""
-    text = re.sub(r"\b([A-Za-z_]\w*)=(\d+)", lambda m: str(values[m[1]] == int(m[2])), text)
-    text = re.sub(r"\b(?!True\b|False\b|true\b|false\b)([A-Za-z_]\w*)\b", lambda m: str(bool(values[m[1]])), text)
-    text = text.replace("true", "True").replace("false", "False")
-    text = text.replace("<=>", "==").replace("=>", "<=").replace("!", "~").replace("~", " not ")
-    tree = compile(text.replace("&", " and ").replace("|", " or "), "<guard>", "eval")
-    assert not tree.co_names
-    return eval(tree, {"__builtins__": {}})
+    """The value of a guard, read by PRISM's own precedences."""
+    tokens = TOKEN.findall(text)
+    assert "".join(tokens) == text.replace(" ", "")
+    at = 0
+
+    def level(depth):
+        nonlocal at
+        if depth == len(BINARY):
+            return single()
+        sign, meaning = BINARY[depth]
+        value = level(depth + 1)
+        while at < len(tokens) and tokens[at] == sign:
+            at += 1
+            value = meaning(value, level(depth + 1))
+        return value
+
+    def single():
+        nonlocal at
+        token = tokens[at]
+        at += 1
+        if token == "!":
+            return not single()
+        if token == "(":
+            value = level(0)
+            assert tokens[at] == ")"
+            at += 1
+            return value
+        if "=" in token:
+            name, number = token.split("=")
+            return values[name] == int(number)
+        return token == "true" if token in ("true", "false") else bool(values[token])
+
+    value = level(0)
+    assert at == len(tokens)
+    return value
 
 
 def read(text):
