@@ -145,32 +145,15 @@ def _trimmed(table: NDArray[np.int32], accepting: NDArray[np.bool_]) -> ByteAuto
 
 def _over_bytes(root: Language) -> Language:
     """The language with each class of characters as the sequences of bytes of its UTF-8."""
-    made: dict[int, Language] = {}
-    utf8 = _utf8(regular.ALL)
-    for node in regular._postorder(root):
-        parts = [made[p.id] for p in node.parts]
-        match node.op:
-            case "chars":
-                made[node.id] = _utf8(node.ranges)
-            case "cat":
-                made[node.id] = cat(*parts)
-            case "alt":
-                made[node.id] = alt(*parts)
-            case "and":
-                made[node.id] = both(*parts)
-            case "not":
-                made[node.id] = both(repeat(utf8, 0, None), complement(parts[0]))
-            case "rep":
-                made[node.id] = repeat(parts[0], *node.bounds)
-            case "sub":
-                bytes_of = [c.encode() for c in node.chunks]
-                starts = np.cumsum([0, *map(len, bytes_of)])
-                flat = tuple(chr(b) for chunk in bytes_of for b in chunk)
-                ends = frozenset(int(s) for s in starts)
-                made[node.id] = _sub(flat, ends, frozenset(int(starts[i]) for i in node.at))
-            case _:
-                made[node.id] = node
-    return made[root.id]
+
+    def substrings(node: Language) -> Language:
+        bytes_of = [c.encode() for c in node.chunks]
+        starts = np.cumsum([0, *map(len, bytes_of)])
+        flat = tuple(chr(b) for chunk in bytes_of for b in chunk)
+        ends = frozenset(int(s) for s in starts)
+        return _sub(flat, ends, frozenset(int(starts[i]) for i in node.at))
+
+    return regular.rewritten(root, _utf8, substrings)
 
 
 def _sub(flat: tuple[str, ...], ends: frozenset[int], at: frozenset[int]) -> Language:

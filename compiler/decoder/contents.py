@@ -18,7 +18,6 @@ from agentc.compiler.decoder.regular import (
     EPSILON,
     Language,
     Ranges,
-    _postorder,
     alt,
     any_char,
     any_text,
@@ -29,6 +28,7 @@ from agentc.compiler.decoder.regular import (
     containing,
     literal,
     repeat,
+    rewritten,
     substrings,
     up_to,
     without,
@@ -337,29 +337,8 @@ def _below(c: Decimal, whole: bool) -> Decimal:
 
 
 def json_text(of: Language) -> Language:
-    """Texts as the inside of a JSON string: a homomorphism that is one to one, so that ``&`` and ``~`` carry over."""
-    made: dict[int, Language] = {}
-    every = _encoded(((0, 0xD7FF), (0xE000, 0x10FFFF)))
-    for node in _postorder(of):
-        parts = [made[p.id] for p in node.parts]
-        match node.op:
-            case "chars":
-                made[node.id] = _encoded(node.ranges)
-            case "cat":
-                made[node.id] = cat(*parts)
-            case "alt":
-                made[node.id] = alt(*parts)
-            case "and":
-                made[node.id] = both(*parts)
-            case "not":
-                made[node.id] = both(repeat(every, 0, None), complement(parts[0]))
-            case "rep":
-                made[node.id] = repeat(parts[0], *node.bounds)
-            case "sub":
-                made[node.id] = substrings("", [written(c) for c in node.chunks])
-            case _:
-                made[node.id] = node
-    return made[of.id]
+    """Texts as the inside of a JSON string, each in one way only."""
+    return rewritten(of, _encoded, lambda node: substrings("", [written(c) for c in node.chunks]))
 
 
 def written(character: str) -> str:

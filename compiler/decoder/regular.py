@@ -12,7 +12,7 @@ derivatives re-examined*, JFP 2009 (similarity of expressions keeps the derivati
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 Ranges = tuple[tuple[int, int], ...]
@@ -241,6 +241,38 @@ def up_to(end: str) -> Language:
     return both(whole, complement(cat(any_text(), literal(end), any_char(), any_text())))
 
 
+def rewritten(
+    root: Language, of_chars: Callable[[Ranges], Language], of_sub: Callable[[Language], Language]
+) -> Language:
+    """The language with each character written otherwise, each in one way only.
+
+    ``of_chars`` gives what is written for one of some characters, ``of_sub`` for substrings. As no two texts are
+    written alike, intersection and complement carry over, the complement among what is written.
+    """
+    every = repeat(of_chars(ALL), 0, None)
+    made: dict[int, Language] = {}
+    for node in subexpressions(root):
+        parts = [made[p.id] for p in node.parts]
+        match node.op:
+            case "chars":
+                made[node.id] = of_chars(node.ranges)
+            case "cat":
+                made[node.id] = cat(*parts)
+            case "alt":
+                made[node.id] = alt(*parts)
+            case "and":
+                made[node.id] = both(*parts)
+            case "not":
+                made[node.id] = both(every, complement(parts[0]))
+            case "rep":
+                made[node.id] = repeat(parts[0], *node.bounds)
+            case "sub":
+                made[node.id] = of_sub(node)
+            case _:
+                made[node.id] = node
+    return made[root.id]
+
+
 # ---------------------------------------------------------------- as a terminal of a grammar engine
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _,:;'=<>@!%")
@@ -272,7 +304,7 @@ class _Writer:
 
     def write(self, root: Language) -> str:
         text: dict[int, str] = {}
-        for node in _postorder(root):
+        for node in subexpressions(root):
             regex = self.regex(node)
             if regex is not None:
                 text[node.id] = f"/{regex}/" if regex else '""'
@@ -317,7 +349,7 @@ class _Writer:
 
     def regex(self, node: Language) -> str | None:
         """The language as a plain regex; None if it needs the engine's operators."""
-        for at in _postorder(node):
+        for at in subexpressions(node):
             if at.id in self._regex:
                 continue
             inner = [self._regex[p.id] for p in at.parts]
@@ -349,7 +381,8 @@ class _Writer:
         return f"{{{least},{'' if most is None else most}}}"
 
 
-def _postorder(root: Language) -> Iterable[Language]:
+def subexpressions(root: Language) -> Iterable[Language]:
+    """Every part of a language once, parts first."""
     seen: set[int] = set()
     stack: list[tuple[Language, bool]] = [(root, False)]
     while stack:
