@@ -57,9 +57,29 @@ class Arrays:
         """Whole numbers, where ``like`` is."""
         return self.xp.arange(start, stop, device=like.device) if self.torch else np.arange(start, stop)
 
-    def contiguous(self, x: Array) -> Array:
-        """The array with its rows one after the other in memory."""
-        return x.contiguous() if self.torch else np.ascontiguousarray(x)
+    def first(self, mask: Array) -> Array:
+        """The first row of each column at which a mask is true; it is at some.
+
+        An extremum along the first axis is a row operation, unlike ``argmax``, and small counts make it a short one.
+        """
+        rows = len(mask)
+        if self.torch:
+            left = self.xp.arange(rows, 0, -1, dtype=self.xp.int32, device=mask.device)[:, None]
+            return (rows - self.xp.amax(mask * left, 0)).long()
+        kind = np.uint8 if rows < 1 << 8 else np.uint16 if rows < 1 << 16 else np.int64
+        left = np.arange(rows, 0, -1).astype(kind)[:, None]
+        return rows - np.maximum.reduce(mask.view(np.uint8) * left, axis=0).astype(np.intp)
+
+    def transposed(self, x: Array) -> Array:
+        """A copy of ``(batch, time)`` as ``(time, batch)``, its rows one after the other in memory."""
+        if self.torch:
+            return x.transpose(0, 1).clone(memory_format=self.xp.contiguous_format)
+        # components that lie between each other are taken apart first: two passes, each of which reads memory in order
+        return (x if len(x) == 1 else np.ascontiguousarray(x)).T.copy()
+
+    def total(self, x: Array) -> float:
+        """The sum of all numbers, in whatever order is fast; it is finite only if they are."""
+        return float(x.sum()) if self.torch else float(np.einsum("ij->", x))
 
     def nonzero(self, mask: Array) -> Array:
         """The positions at which a one-dimensional mask is true."""

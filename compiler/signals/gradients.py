@@ -20,7 +20,7 @@ import numpy as np
 from agentc.compiler.signals.arrays import Array, Arrays
 from agentc.compiler.signals.plan import Plan
 from agentc.compiler.signals.robustness import Robustness, blank, check_step, chunks, joined, leaves, run
-from agentc.compiler.signals.scalars import at_points, derivatives
+from agentc.compiler.signals.scalars import at_points, derivatives, has_constant_slope
 from agentc.compiler.signals.traces import Batch, Traces
 from agentc.compiler.signals.windows import Plain, Tracked, Tracking
 from agentc.compiler.signals.witness import descend
@@ -48,6 +48,7 @@ class Sensitivity:
 
     value: Array
     entries: tuple[Entries, ...]
+    places: Mapping[Key, int] | None
 
 
 def sensitivity(compiled: Robustness, data: Batch, step: int = 0) -> Sensitivity:
@@ -71,7 +72,7 @@ def sensitivity(compiled: Robustness, data: Batch, step: int = 0) -> Sensitivity
             rows_of = arrays.nonzero(node == k)
             if len(rows_of):
                 entries += margin_entries(plan, traces, k, rows_of, at[rows_of], rows_of)
-    return Sensitivity(joined(arrays, values), tuple(entries))
+    return Sensitivity(joined(arrays, values), tuple(entries), traces.places)
 
 
 def value_and_gradient(compiled: Robustness, data: Batch, step: int = 0) -> tuple[Array, Any]:
@@ -177,7 +178,8 @@ def margin_entries(plan: Plan, traces: Traces, k: int, rows: Array, steps: Array
         return x if "float" in str(x.dtype) else traces.as_float(x)
 
     with np.errstate(all="ignore"):
-        values = at_points(graph, traces.arrays, read, [margin])
+        flat = has_constant_slope(graph, margin)
+        values = [None] * len(graph.nodes) if flat else at_points(graph, traces.arrays, read, [margin])
         found = derivatives(graph, traces.arrays, values, margin)
     sign = 1.0 if node.greatest else -1.0
     return [

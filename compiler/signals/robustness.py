@@ -39,7 +39,7 @@ class Robustness:
     """A compiled formula. Make one with :func:`compile_robustness`; it may be used for any number of batches."""
 
     plan: Plan
-    _spans: dict[tuple[int, int | None], tuple[Spans, Spans]] = field(default_factory=dict, repr=False)
+    _spans: dict[tuple[int, int | None, bool], tuple[Spans, Spans]] = field(default_factory=dict, repr=False)
 
     @property
     def formula(self) -> Formula:
@@ -79,25 +79,25 @@ class Robustness:
         """The traces with their shape checked."""
         return as_traces(traces, self.plan.compiler.signals, self.plan.compiler.codes)
 
-    def spans(self, length: int, step: int | None) -> tuple[Spans, Spans]:
-        """The steps at which each node and each operation of the atoms is needed."""
-        key = (length, step)
+    def spans(self, length: int, step: int | None, *, truth: bool = False) -> tuple[Spans, Spans]:
+        """The steps at which each node and each operation of the atoms is needed, for the robustness or the truth."""
+        key = (length, step, truth)
         if key not in self._spans:
             if len(self._spans) > 64:
                 self._spans.clear()
-            self._spans[key] = needed(self.plan, length, step)
+            self._spans[key] = needed(self.plan, length, step, truth=truth)
         return self._spans[key]
 
     def _whole(self, data: Batch, *, truth: bool) -> Array:
         traces = self.batch(data)
-        spans = self.spans(traces.length, None)
+        spans = self.spans(traces.length, None, truth=truth)
         parts = [self._values(traces, rows, spans, truth).T for rows in chunks(traces, spans[0])]
         return joined(traces.arrays, parts)
 
     def _single(self, data: Batch, step: int, *, truth: bool) -> Array:
         traces = self.batch(data)
         check_step(step, traces.length)
-        spans = self.spans(traces.length, step)
+        spans = self.spans(traces.length, step, truth=truth)
         parts = [self._values(traces, rows, spans, truth)[0] for rows in chunks(traces, spans[0])]
         return joined(traces.arrays, parts)
 
@@ -130,17 +130,16 @@ def joined(arrays: Arrays, parts: list[Array]) -> Array:
     return parts[0] if len(parts) == 1 else arrays.xp.concatenate(parts)
 
 
-def needed(plan: Plan, length: int, step: int | None) -> tuple[Spans, Spans]:
-    """The steps at which each node, and each operation of the atoms, is needed."""
+def needed(plan: Plan, length: int, step: int | None, *, truth: bool = False) -> tuple[Spans, Spans]:
+    """The steps at which each node, and each operation of the atoms, is needed, for the robustness or the truth."""
     nodes = plan.needs(length, step)
     roots: dict[int, tuple[int, int]] = {}
     for node, span in zip(plan.nodes, nodes, strict=True):
         if node.op == "atom" and span is not None:
             atom = plan.atoms[node.index]
-            for root in {atom.truth, atom.margin} - {None}:
-                assert root is not None
-                old = roots.get(root, span)
-                roots[root] = (min(old[0], span[0]), max(old[1], span[1]))
+            root = atom.truth if truth or atom.margin is None else atom.margin
+            old = roots.get(root, span)
+            roots[root] = (min(old[0], span[0]), max(old[1], span[1]))
     return nodes, plan.compiler.graph.needs(roots)
 
 
@@ -153,17 +152,9 @@ def chunks(traces: Traces, spans: Spans) -> Iterator[slice]:
 
 
 def leaves(plan: Plan, traces: Traces, rows: slice, spans: tuple[Spans, Spans], *, truth: bool = False) -> list[Any]:
-    """The values of the atoms, by node; None for all other nodes."""
+    """The values of the atoms, by node; None for all other nodes. ``spans`` are those of :func:`needed`, ``truth`` too."""
     nodes, operations = spans
     arrays, graph = traces.arrays, plan.compiler.graph
-    wanted: dict[int, tuple[int, int]] = {}
-    for node, span in zip(plan.nodes, nodes, strict=True):
-        if node.op == "atom" and span is not None:
-            atom = plan.atoms[node.index]
-            root = atom.truth if truth or atom.margin is None else atom.margin
-            old = wanted.get(root, span)
-            wanted[root] = (min(old[0], span[0]), max(old[1], span[1]))
-    operations = graph.needs(wanted)
     clean = True
 
     def read(key: tuple[str, int], start: int, stop: int) -> Array:
@@ -172,7 +163,7 @@ def leaves(plan: Plan, traces: Traces, rows: slice, spans: tuple[Spans, Spans], 
         if is_objects(x):
             clean = False
             return x
-        total = float(x.sum())  # one pass tells whether any value is not a number
+        total = arrays.total(x)  # one pass tells whether any value is not a number
         if not math.isfinite(total):
             clean = False
             if bool(arrays.xp.isinf(x).any()):

@@ -49,17 +49,21 @@ class _AtStep(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, traces: torch.Tensor, compiled: Robustness, step: int) -> torch.Tensor:
         found: Sensitivity = sensitivity(compiled, _plain(traces), step)
-        ctx.found, ctx.places = found, compiled.batch(_plain(traces)).places
-        ctx.shape, ctx.dtype = traces.shape, traces.dtype
+        assert found.places is not None
+        _, length, width = ctx.shape = traces.shape
+        ctx.dtype = traces.dtype
+        ctx.parts = [
+            ((e.rows * length + e.steps) * width + found.places[e.key], e.derivative, e.outputs) for e in found.entries
+        ]
         return _tensor(found.value)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, weights: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         gradient = torch.zeros(ctx.shape, dtype=ctx.dtype, device=weights.device)
-        plain, by = _plain(gradient), _plain(weights)
-        for e in ctx.found.entries:
-            plain[e.rows, e.steps, ctx.places[e.key]] += e.derivative * by[e.outputs]
+        plain, by = _plain(gradient).reshape(-1), _plain(weights)
+        for where, derivative, outputs in ctx.parts:
+            plain[where] += derivative * by[outputs]
         return gradient, None, None
 
 

@@ -46,14 +46,14 @@ class Traces:
     tables: Mapping[str, np.ndarray[Any, np.dtype[np.int64]]]
 
     def read(self, key: tuple[str, int], start: int, stop: int, rows: slice) -> Array:
-        """An input at some steps of some traces, ``(steps, batch)``, contiguous.
+        """An input at some steps of some traces, ``(steps, batch)``, contiguous and no view of the traces.
 
         Raises ``AgentcError`` (AS1003) for an infinite value.
         """
         name = key[0]
         signal = self.signals.get(name)
-        x = self.column(key)[rows, start:stop]
-        x = x.T if not self.arrays.torch else x.transpose(0, 1)
+        given = self.column(key)[rows, start:stop]
+        x = given.T if not self.arrays.torch else given.transpose(0, 1)
         if is_objects(x):
             return x
         xp = self.arrays.xp
@@ -64,7 +64,7 @@ class Traces:
             missing = xp.isnan(x) if _floating(x) else None
             truth = _as_float(self.arrays, x != 0)
             return truth if missing is None else xp.where(missing, np.nan, truth)
-        return self.arrays.contiguous(_as_float(self.arrays, x))
+        return self.arrays.transposed(_as_float(self.arrays, given))
 
     def column(self, key: tuple[str, int]) -> Array:
         """An input as it was given, ``(batch, time)``. Raises ``AgentcError`` (AS1001) if there is none."""

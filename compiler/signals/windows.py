@@ -161,6 +161,11 @@ def extremum(algebra: Algebra, greatest: bool, x: Any, width: int, rows: int) ->
     if not algebra.idempotent:
         return _disjoint(algebra, greatest, x, width)[:rows]
     w = 1
+    if len(x) >= rows + width - 1:  # no window is truncated
+        while w < width:
+            step = min(w, width - w)
+            x, w = algebra.combine(greatest, x[:-step], x[step:]), w + step
+        return x[:rows]
     while 2 * w <= width:
         x, w = algebra.shifted(greatest, x, w), 2 * w
     if w < width:

@@ -88,36 +88,57 @@ def descend(
         size = max(1, MOST // reach)
         for start in range(0, len(rows), size):
             part = slice(start, start + size)
-            for a, chosen, when in _choose(arrays, node, values, spans, length, rows[part], times[part], len(root)):
+            for a, chosen, when in _choose(arrays, k, node, values, spans, length, rows[part], times[part], len(root)):
                 if len(chosen):
                     pending[a].append((chosen, when))
     return leaf, at
 
 
 def _choose(
-    arrays: Arrays, node: PlanNode, values: Sequence[Any], spans: Spans, length: int, rows: Array, times: Array,
-    batch: int,
+    arrays: Arrays, k: int, node: PlanNode, values: Sequence[Any], spans: Spans, length: int, rows: Array,
+    times: Array, batch: int,
 ) -> list[tuple[int, Array, Array]]:  # fmt: skip
     """Which argument, in which rows and at which steps, has the value of the node."""
     xp = arrays.xp
     earliest, latest = int(times.min()), int(times.max())
+    together = earliest == latest and len(rows) == batch  # all ask for the same steps: slices, and no gathering
 
     def at(argument: int, when: Array) -> Array:
         span = spans[argument]
         assert span is not None
-        if earliest == latest and len(rows) == batch and not node.past:
-            low = int(when[0, 0]) - span[0]  # all ask for the same steps: a slice and no gathering
+        if together and not node.past:
+            low = int(when[0, 0]) - span[0]
             if int(when[-1, 0]) - span[0] - low == len(when) - 1:
                 return values[argument][low : low + len(when)]
         return values[argument].reshape(-1)[(when - span[0]) * batch + rows]
 
     if node.op == "fold":
-        which = arrays.where_extremum(node.greatest, xp.stack([at(a, times[None])[0] for a in node.args]))
-        masks = [arrays.nonzero(which == i) for i in range(len(node.args))]
-        return [(a, rows[mask], times[mask]) for a, mask in zip(node.args, masks, strict=True)]
+        chosen_of: list[tuple[int, Array, Array]] = []
+        value = at(k, times[None])[0]
+        for a in node.args[:-1]:
+            has = at(a, times[None])[0] == value
+            chosen_of.append((a, rows[has], times[has]))
+            rows, times, value = rows[~has], times[~has], value[~has]
+            together = False
+        return [*chosen_of, (node.args[-1], rows, times)]
     most = latest if node.past else length - 1 - earliest
     far = most if node.hi is None else min(node.hi, most)
-    offsets = arrays.arange(times, 0 if node.op == "until" else node.lo, far + 1)[:, None]
+    if node.op == "window":
+        a, value = node.args[0], at(k, times[None])[0]
+        span, sign = spans[a], -1 if node.past else 1
+        assert span is not None
+        if together and not node.past:
+            found = values[a][earliest + node.lo - span[0] : earliest + far + 1 - span[0]]
+        else:
+            offsets = arrays.arange(times, node.lo, far + 1)[:, None]
+            if (earliest - far < 0) if node.past else (latest + far >= length):
+                # beyond the end its last step again: the first that has the value is a step of the trace
+                index = (xp.clip(times[None] + sign * offsets, 0, length - 1) - span[0]) * batch + rows
+            else:
+                index = ((times - span[0]) * batch + rows)[None] + offsets * (sign * batch)
+            found = values[a].reshape(-1)[index] if arrays.torch else values[a].reshape(-1).take(index)
+        return [(a, rows, times + sign * (arrays.first(found == value) + node.lo))]
+    offsets = arrays.arange(times, 0, far + 1)[:, None]
     steps = times[None] - offsets if node.past else times[None] + offsets
     outside = None
     if (earliest - far < 0) if node.past else (latest + far >= length):
@@ -125,11 +146,6 @@ def _choose(
         steps = xp.clip(steps, 0, length - 1)
     columns = arrays.arange(rows, 0, len(rows))
     worst = float("-inf") if node.greatest else float("inf")
-    if node.op == "window":
-        found = at(node.args[0], steps)
-        if outside is not None:
-            found = xp.where(outside, xp.full_like(found, worst), found)
-        return [(node.args[0], rows, steps[arrays.where_extremum(node.greatest, found), columns])]
     f, g = at(node.args[0], steps), at(node.args[1], steps)
     before = xp.concatenate((xp.full_like(f[:1], -worst), arrays.prefix(not node.greatest, f)[:-1]))
     inner = (xp.minimum if node.greatest else xp.maximum)(g, before)
