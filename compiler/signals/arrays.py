@@ -6,6 +6,7 @@ libraries do at the speed of memory. Where both name a function alike, ``xp`` is
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,7 @@ class Arrays:
         if self.torch:
             left = self.xp.arange(rows, 0, -1, dtype=self.xp.int32, device=mask.device)[:, None]
             return (rows - self.xp.amax(mask * left, 0)).long()
-        kind = np.uint8 if rows < 1 << 8 else np.uint16 if rows < 1 << 16 else np.int64
-        left = np.arange(rows, 0, -1).astype(kind)[:, None]
-        return rows - np.maximum.reduce(mask.view(np.uint8) * left, axis=0).astype(np.intp)
+        return rows - np.maximum.reduce(mask.view(np.uint8) * _countdown(rows), axis=0).astype(np.intp)
 
     def transposed(self, x: Array) -> Array:
         """A copy of ``(batch, time)`` as ``(time, batch)``, its rows one after the other in memory."""
@@ -84,6 +83,12 @@ class Arrays:
     def nonzero(self, mask: Array) -> Array:
         """The positions at which a one-dimensional mask is true."""
         return self.xp.nonzero(mask, as_tuple=True)[0] if self.torch else np.flatnonzero(mask)
+
+
+@functools.lru_cache(64)
+def _countdown(rows: int) -> np.ndarray[Any, Any]:
+    """``rows, ..., 1`` as a column, of the shortest type."""
+    return np.arange(rows, 0, -1).astype(np.min_scalar_type(rows))[:, None]
 
 
 NUMPY = Arrays(np)

@@ -20,10 +20,10 @@ import numpy as np
 from agentc.compiler.signals.arrays import Array, Arrays
 from agentc.compiler.signals.plan import Plan
 from agentc.compiler.signals.robustness import Robustness, blank, check_step, chunks, joined, leaves, run
-from agentc.compiler.signals.scalars import at_points, derivatives, has_constant_slope
+from agentc.compiler.signals.scalars import at_points, derivatives
 from agentc.compiler.signals.traces import Batch, Traces
 from agentc.compiler.signals.windows import Plain, Tracked, Tracking
-from agentc.compiler.signals.witness import descend
+from agentc.compiler.signals.witness import deciding
 
 Key = tuple[str, int]
 
@@ -57,21 +57,18 @@ def sensitivity(compiled: Robustness, data: Batch, step: int = 0) -> Sensitivity
     check_step(step, traces.length)
     spans = compiled.spans(traces.length, step)
     arrays, plan = traces.arrays, compiled.plan
-    values, nodes, steps = [], [], []
+    values: list[Array] = []
+    decided: dict[int, list[tuple[Array, Array]]] = {}
     for rows in chunks(traces, spans[0]):
         found = leaves(plan, traces, rows, spans)
         run(plan, Plain(arrays), found, traces.length, spans[0], blank(traces, 1, rows, 0.0))
-        node, at = descend(plan, arrays, found, spans[0], traces.length, step)
         values.append(found[-1][0])
-        nodes.append(node)
-        steps.append(at)
-    node, at = joined(arrays, nodes), joined(arrays, steps)
+        for k, chosen, at in deciding(plan, arrays, found, spans[0], traces.length, step):
+            decided.setdefault(k, []).append((chosen + rows.start, at))
     entries: list[Entries] = []
-    for k, one in enumerate(plan.nodes):
-        if one.op == "atom":
-            rows_of = arrays.nonzero(node == k)
-            if len(rows_of):
-                entries += margin_entries(plan, traces, k, rows_of, at[rows_of], rows_of)
+    for k, parts in decided.items():
+        of, steps = (joined(arrays, list(part)) for part in zip(*parts, strict=True))
+        entries += margin_entries(plan, traces, k, of, steps, of)
     return Sensitivity(joined(arrays, values), tuple(entries), traces.places)
 
 
@@ -177,10 +174,11 @@ def margin_entries(plan: Plan, traces: Traces, k: int, rows: Array, steps: Array
         x = traces.column(key)[rows, steps - back]
         return x if "float" in str(x.dtype) else traces.as_float(x)
 
-    with np.errstate(all="ignore"):
-        flat = has_constant_slope(graph, margin)
-        values = [None] * len(graph.nodes) if flat else at_points(graph, traces.arrays, read, [margin])
-        found = derivatives(graph, traces.arrays, values, margin)
+    found = graph.constant_slopes(margin)
+    if found is None:
+        with np.errstate(all="ignore"):
+            values = at_points(graph, traces.arrays, read, [margin])
+            found = derivatives(graph, traces.arrays, values, margin)
     sign = 1.0 if node.greatest else -1.0
     return [
         Entries(key, rows, steps - back, derivative * sign, outputs) for (key, back), derivative in found.items()

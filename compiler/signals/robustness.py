@@ -152,7 +152,7 @@ def chunks(traces: Traces, spans: Spans) -> Iterator[slice]:
 
 
 def leaves(plan: Plan, traces: Traces, rows: slice, spans: tuple[Spans, Spans], *, truth: bool = False) -> list[Any]:
-    """The values of the atoms, by node; None for all other nodes. ``spans`` are those of :func:`needed`, ``truth`` too."""
+    """The values of the atoms, by node; None for all other nodes. ``spans`` are :func:`needed` for that ``truth``."""
     nodes, operations = spans
     arrays, graph = traces.arrays, plan.compiler.graph
     clean = True

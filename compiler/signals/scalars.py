@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentc.compiler.signals.arrays import Array, Arrays, is_objects
+from agentc.compiler.signals.arrays import NUMPY, Array, Arrays, is_objects
 
 Value = float | str | bool | tuple[str, int] | None
 
@@ -30,12 +30,19 @@ class Scalar:
     value: Value = None
 
 
+Slopes = dict[tuple[tuple[str, int], int], Any]
+"""Derivatives by an input and by how many steps before it is read."""
+
+_LINEAR = frozenset(("const", "input", "prev", "neg", "add", "sub", "difference"))
+
+
 class Graph:
     """A hash-consed list of operations, arguments first."""
 
     def __init__(self) -> None:
         self.nodes: list[Scalar] = []
         self._known: dict[tuple[object, ...], int] = {}
+        self._slopes: dict[int, Slopes | None] = {}
 
     def add(self, op: str, *args: int, value: Value = None) -> int:
         """The number of an operation."""
@@ -61,6 +68,14 @@ class Graph:
         """The signals and components that are read."""
         found = dict.fromkeys(n.value for n in self.nodes if n.op in ("input", "text"))
         return tuple(v for v in found if isinstance(v, tuple))
+
+    def constant_slopes(self, root: int) -> Slopes | None:
+        """The derivatives of an operation that is linear in the inputs, which no values are needed for; else None."""
+        if root not in self._slopes:
+            below = self.needs({root: (0, 1)})
+            linear = all(span is None or self.nodes[k].op in _LINEAR for k, span in enumerate(below))
+            self._slopes[root] = derivatives(self, NUMPY, [None] * len(self.nodes), root) if linear else None
+        return self._slopes[root]
 
     def needs(self, spans: Mapping[int, tuple[int, int]]) -> list[tuple[int, int] | None]:
         """The steps ``[start, stop)`` at which each operation is needed, for those at which some of them are."""
@@ -134,21 +149,10 @@ def at_points(
     return values
 
 
-def has_constant_slope(graph: Graph, root: int) -> bool:
-    """Whether an operation is linear in the inputs: its :func:`derivatives` ask for no values."""
-    found = graph.needs({root: (0, 1)})
-    return all(span is None or graph.nodes[k].op in _LINEAR for k, span in enumerate(found))
-
-
-_LINEAR = frozenset(("const", "input", "prev", "neg", "add", "sub", "difference"))
-
-
-def derivatives(
-    graph: Graph, arrays: Arrays, values: Sequence[Any], root: int
-) -> dict[tuple[tuple[str, int], int], Any]:
+def derivatives(graph: Graph, arrays: Arrays, values: Sequence[Any], root: int) -> Slopes:
     """The derivative of one operation by each input and how many steps before it is read, where ``values`` are."""
     adjoint: dict[int, Any] = {root: 1.0}
-    found: dict[tuple[tuple[str, int], int], Any] = {}
+    found: Slopes = {}
     for k in range(root, -1, -1):
         if k not in adjoint:
             continue
@@ -293,8 +297,6 @@ def _missing(xp: Any, x: list[Any]) -> Any:
 def _constant(node: Scalar, x: list[Any]) -> float:
     """An operation of numbers alone."""
     import numpy as np
-
-    from agentc.compiler.signals.arrays import NUMPY
 
     with np.errstate(all="ignore"):
         return float(apply(node, NUMPY, [np.full((1, 1), v) for v in x])[0, 0])

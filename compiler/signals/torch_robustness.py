@@ -53,7 +53,8 @@ class _AtStep(torch.autograd.Function):
         _, length, width = ctx.shape = traces.shape
         ctx.dtype = traces.dtype
         ctx.parts = [
-            ((e.rows * length + e.steps) * width + found.places[e.key], e.derivative, e.outputs) for e in found.entries
+            (e.rows * (length * width) + e.steps * width + found.places[e.key], e.derivative, e.outputs)
+            for e in found.entries
         ]
         return _tensor(found.value)
 

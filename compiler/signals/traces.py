@@ -99,9 +99,9 @@ def _floating(x: Array) -> bool:
 
 
 def _as_float(arrays: Arrays, x: Array) -> Array:
-    if "float32" in str(x.dtype) or "float64" in str(x.dtype):
-        return x
-    return x.to(arrays.xp.float64) if arrays.torch else np.asarray(x, np.float64)
+    if arrays.torch:
+        return x if "float32" in str(x.dtype) or "float64" in str(x.dtype) else x.to(arrays.xp.float64)
+    return x if x.dtype == np.float32 or x.dtype == np.float64 else np.asarray(x, np.float64)
 
 
 def columns(signals: Mapping[str, SignalIR]) -> dict[tuple[str, int], int]:

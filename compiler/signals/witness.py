@@ -67,9 +67,19 @@ def descend(
     plan: Plan, arrays: Arrays, values: Sequence[Any], spans: Spans, length: int, step: int, visit: Visit | None = None
 ) -> tuple[Array, Array]:
     """The atoms' nodes and their steps, for the values of all nodes; ``visit`` sees every node on the way."""
+    leaf = arrays.arange(values[-1], 0, values[-1].shape[1]) * 0 - 1
+    at = leaf + 0
+    for k, rows, times in deciding(plan, arrays, values, spans, length, step, visit):
+        leaf[rows], at[rows] = k, times
+    return leaf, at
+
+
+def deciding(
+    plan: Plan, arrays: Arrays, values: Sequence[Any], spans: Spans, length: int, step: int, visit: Visit | None = None
+) -> list[tuple[int, Array, Array]]:
+    """The same by atom: its node, the rows that it decides (every row with a finite value once), and its steps."""
     root = values[-1][0]
-    every = arrays.arange(root, 0, len(root))
-    leaf, at = every * 0 - 1, every * 0 - 1
+    found: list[tuple[int, Array, Array]] = []
     finite = arrays.nonzero(arrays.xp.isfinite(root))
     pending: list[list[tuple[Array, Array]]] = [[] for _ in plan.nodes]
     if len(finite):
@@ -78,56 +88,63 @@ def descend(
         if not pending[k]:
             continue
         node = plan.nodes[k]
-        rows, times = (joined(arrays, list(part)) for part in zip(*pending[k], strict=True))
+        if len(pending[k]) == 1:
+            rows, times = pending[k][0]
+        else:
+            rows, times = (joined(arrays, list(part)) for part in zip(*pending[k], strict=True))
         if visit is not None:
             visit(k, rows, times)
         if node.op == "atom":
-            leaf[rows], at[rows] = k, times
+            found.append((k, rows, times))
             continue
         reach = 1 if node.op == "fold" else length if node.hi is None else min(node.hi + 1, length)
         size = max(1, MOST // reach)
         for start in range(0, len(rows), size):
             part = slice(start, start + size)
-            for a, chosen, when in _choose(arrays, k, node, values, spans, length, rows[part], times[part], len(root)):
+            for a, chosen, when in _choose(arrays, k, node, values, spans, length, rows[part], times[part], root):
                 if len(chosen):
                     pending[a].append((chosen, when))
-    return leaf, at
+    return found
 
 
 def _choose(
     arrays: Arrays, k: int, node: PlanNode, values: Sequence[Any], spans: Spans, length: int, rows: Array,
-    times: Array, batch: int,
+    times: Array, root: Array,
 ) -> list[tuple[int, Array, Array]]:  # fmt: skip
-    """Which argument, in which rows and at which steps, has the value of the node."""
-    xp = arrays.xp
-    earliest, latest = int(times.min()), int(times.max())
-    together = earliest == latest and len(rows) == batch  # all ask for the same steps: slices, and no gathering
+    """Which argument, in which rows and at which steps, has the value of the node, which is that of the root."""
+    xp, here, batch = arrays.xp, spans[k], len(root)
+    assert here is not None
+    earliest, latest = here[0], here[1] - 1
+    # all ask for the same steps: slices, and no gathering
+    together = earliest == latest and len(rows) == batch and not node.past
 
     def at(argument: int, when: Array) -> Array:
         span = spans[argument]
         assert span is not None
-        if together and not node.past:
+        if together:
             low = int(when[0, 0]) - span[0]
             if int(when[-1, 0]) - span[0] - low == len(when) - 1:
                 return values[argument][low : low + len(when)]
         return values[argument].reshape(-1)[(when - span[0]) * batch + rows]
 
     if node.op == "fold":
-        chosen_of: list[tuple[int, Array, Array]] = []
-        value = at(k, times[None])[0]
+        parts: list[tuple[int, Array, Array]] = []
+        value = root[rows]
         for a in node.args[:-1]:
-            has = at(a, times[None])[0] == value
-            chosen_of.append((a, rows[has], times[has]))
-            rows, times, value = rows[~has], times[~has], value[~has]
-            together = False
-        return [*chosen_of, (node.args[-1], rows, times)]
+            span = spans[a]
+            assert span is not None
+            has = values[a].reshape(-1)[(times - span[0]) * batch + rows] == value
+            yes, no = arrays.nonzero(has), arrays.nonzero(~has)
+            parts.append((a, rows[yes], times[yes]))
+            rows, times, value = rows[no], times[no], value[no]
+        return [*parts, (node.args[-1], rows, times)]
     most = latest if node.past else length - 1 - earliest
     far = most if node.hi is None else min(node.hi, most)
     if node.op == "window":
-        a, value = node.args[0], at(k, times[None])[0]
-        span, sign = spans[a], -1 if node.past else 1
+        a, sign = node.args[0], -1 if node.past else 1
+        span = spans[a]
         assert span is not None
-        if together and not node.past:
+        if together:
             found = values[a][earliest + node.lo - span[0] : earliest + far + 1 - span[0]]
         else:
             offsets = arrays.arange(times, node.lo, far + 1)[:, None]
@@ -137,7 +154,7 @@ def _choose(
             else:
                 index = ((times - span[0]) * batch + rows)[None] + offsets * (sign * batch)
             found = values[a].reshape(-1)[index] if arrays.torch else values[a].reshape(-1).take(index)
-        return [(a, rows, times + sign * (arrays.first(found == value) + node.lo))]
+        return [(a, rows, times + sign * (arrays.first(found == root[rows]) + node.lo))]
     offsets = arrays.arange(times, 0, far + 1)[:, None]
     steps = times[None] - offsets if node.past else times[None] + offsets
     outside = None
