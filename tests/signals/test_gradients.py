@@ -193,3 +193,28 @@ def test_a_mapping_has_a_gradient_for_each_signal():
     array = np.concatenate((data["pos"], data["x"][..., None]), axis=2)
     _, expected = value_and_gradient(compiled, array)
     assert np.array_equal(np.concatenate((gradient["pos"], gradient["x"][..., None]), axis=2), expected)
+
+
+def test_of_equal_steps_the_first_decides():
+    """The first of a window that looks ahead, the latest of one that looks back; in numpy and on tensors."""
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(2).integers(-1, 2, (64, 12, 2)).astype(float)
+    for text, steps in (("F[2,5] x > 0", lambda t: range(t + 2, min(t + 5, 11) + 1)),
+                        ("F[1,20] x > 0", lambda t: range(t + 1, 12)),
+                        ("O[2,5] x > 0", lambda t: range(t - 2, max(t - 5, 0) - 1, -1))):  # fmt: skip
+        compiled = compile_robustness(compile_formula(text, XY), XY)
+        for step in (4, 9):
+            first = [max(steps(step), key=lambda s, row=row: row[s, 0]) for row in x]
+            for data in (x, torch.from_numpy(x)):
+                assert find_witness(compiled, data, step).step.tolist() == first
+
+
+@pytest.mark.parametrize("text", ["x > 0", "x > 0 & y > 0", "F[2,2] x > 0", "!(x < 0)"])
+def test_values_are_no_views_of_the_traces(text):
+    compiled = compile_robustness(compile_formula(text, XY), XY)
+    x = np.random.default_rng(2).normal(size=(1, 12, 2))
+    data = {"x": x[:, :, 0].copy(), "y": x[:, :, 1].copy()}
+    before = compiled.robustness(data).copy()
+    compiled.robustness(data)[:] = 7.0
+    value_and_gradient(compiled, data)[0][:] = 7.0
+    assert np.array_equal(compiled.robustness(data), before)
