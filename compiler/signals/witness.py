@@ -2,8 +2,8 @@
 
 Robustness is a minimum or maximum of margins, so its value *is* the margin of one atom at one step. At a node of which
 the value at ``t`` is asked for, one argument (at one step of the window) has that value; it is asked for in turn. That
-takes one comparison with it over the windows on the way, and no index has to travel along with the forward pass. Of equal ones the
-first is taken.
+takes one comparison with it over the windows on the way, and no index has to travel along with the forward pass. Of
+equal ones the first is taken.
 """
 
 from __future__ import annotations
