@@ -65,7 +65,7 @@ def missing(case: str, peer: str, unit: str = "s") -> Row:
 def gradients(compiled: Robustness, rounds: int) -> list[Row]:
     """Value and gradient at step 0, and of the whole signal, against STLCG++."""
     try:
-        import stlcgpp.formula as peer  # type: ignore[import-untyped, import-not-found, unused-ignore]
+        import stlcgpp.formula as peer
         import torch
     except ImportError:
         return [missing("value and gradient", "STLCG++")]
@@ -136,7 +136,7 @@ def values(compiled: Robustness, rounds: int) -> list[Row]:
     case = f"signal of one trace of {LONG:,} steps"
     batched = (f"values at 0, 1024 x {STEPS}", f"signals, 1024 x {STEPS}")
     try:
-        import sentil  # type: ignore[import-not-found, unused-ignore]
+        import sentil
     except ImportError:
         (mine,) = interleaved([cpu(lambda: compiled.robustness(long), 5)], rounds)
         return [
@@ -196,7 +196,7 @@ def online(rounds: int) -> list[Row]:
     one = [{name: float(row[0]) for name, row in step.items()} for step in many]
     peer_: Any = None
     with contextlib.suppress(ImportError):
-        import sentil  # type: ignore[import-not-found, unused-ignore]
+        import sentil
 
         peer_ = sentil
     rows = []

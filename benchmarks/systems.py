@@ -169,7 +169,7 @@ def _grid(rounds: int) -> Row:
     system = library("grid_world", "grid_world", f"horizon = 9, width = {size}, height = {size}")
     case = f"explicit model of a slippery grid, {size * size:,} states, 4 actions"
     try:
-        import stormpy  # type: ignore[import-untyped]
+        import stormpy
     except ImportError:
         (found,) = interleaved([_timed(lambda: explore(system))], min(rounds, 3))
         return compared(case, found, None, peer_name="storm", unit="s", note="stormpy is not installed")

@@ -115,7 +115,7 @@ def _csv(path: str, file: Iterable[str]) -> Iterator[Raw]:
 
 def _parquet(path: str) -> Iterator[Raw]:
     try:
-        from pyarrow import ArrowException, parquet  # type: ignore[import-untyped, unused-ignore]
+        from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise AgentcError([report("AS0967", None, package="pyarrow", extra="traces")]) from error
     try:
