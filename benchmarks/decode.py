@@ -19,7 +19,7 @@ from agentc.benchmarks.rows import Row
 from agentc.compiler.agent import AgentIR
 from agentc.compiler.pipeline import check
 from agentc.lang.source import Source
-from agentc.runtime.llm.decoder import Decoder, Session
+from agentc.runtime.llm.decoder import Decoder, Session, run_random
 from agentc.runtime.llm.vocabulary import Vocabulary
 
 MAX_TOKENS = 400
@@ -133,12 +133,8 @@ def conformance(agent: AgentIR, vocabulary: Vocabulary, runs: int = 50) -> Row:
     kept = 0
     for seed in range(runs):
         randomness = np.random.default_rng(seed)
-        session = decoder.start(least + int(randomness.integers(0, 100)))
-        while not session.ended:
-            if session.answering:
-                session.answer("The lighthouse of Tarn is 41 metres high.")
-            else:
-                session.advance(int(randomness.choice(np.flatnonzero(session.legal()))))
+        start = decoder.start(least + int(randomness.integers(0, 100)))
+        session = run_random(start, randomness, lambda _: "The lighthouse of Tarn is 41 metres high.")
         trace = Trace(session.valuations)
         fits = session.max_tokens is not None and session.tokens <= session.max_tokens
         kept += fits and all(evaluate(f.formula, trace) for f in agent.of_role("behavior"))

@@ -9,9 +9,10 @@ the end of a sequence, -1 where something is reached that was to be avoided; bot
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import gymnasium
 import numpy as np
@@ -56,11 +57,58 @@ def told(world: MarkedWorld, reach: Mask, avoid: Mask) -> NDArray[np.float32]:
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
-class GoalVectorEnv:
+class _MarkedRows(ABC):
+    """N rows of a marked world that pay 1 where they are won and -1 where they are lost, and begin anew then."""
+
+    judged: ClassVar[str]
+    """What is won or lost, as the statistics of episodes call it."""
+
+    world: MarkedWorld
+    _returns: NDArray[np.float64]
+    _steps: Ints
+
+    @abstractmethod
+    def _judged(self, member: Ints) -> tuple[Mask, Mask]:
+        """Which rows are won and which are lost where they stand now; the others go on from there."""
+
+    @abstractmethod
+    def _begin(self, where: Mask) -> None:
+        """Begin anew in some rows, whose worlds have been reset."""
+
+    @abstractmethod
+    def _observed(self) -> NDArray[np.float32]:
+        """What every row sees and is told."""
+
+    def step(self, actions: Array) -> StepBatch:
+        """Act in every row."""
+        _, _, cut = self.world.step(actions)
+        self._steps += 1
+        won, lost = self._judged(self.world.member())
+        reward = (won.astype(np.float32) - lost).astype(np.float32)
+        self._returns += reward
+        terminated = won | lost
+        truncated = cut & ~terminated
+        observation = final = self._observed()
+        ended = terminated | truncated
+        info: dict[str, Array] = {}
+        if ended.any():
+            info = {
+                "return": self._returns.copy(), "length": self._steps.copy(),
+                f"satisfied/{self.judged}": won, f"violated/{self.judged}": lost,
+            }  # fmt: skip
+            self.world.reset(ended)
+            self._begin(ended)
+            observation = self._observed()
+        return StepBatch(observation, final, reward, terminated, truncated, None, info)
+
+
+class GoalVectorEnv(_MarkedRows):
     """N rows of a marked world, each with a sampled sequence of its own in every episode.
 
     A :class:`~agentc.runtime.learn.vector.VectorEnv`. ``sampler`` may be replaced between steps (a curriculum).
     """
+
+    judged: ClassVar[str] = "sequence"
 
     def __init__(self, world: MarkedWorld, sampler: ReachAvoid, longest: int = 4) -> None:
         self.world, self.sampler, self.num_envs = world, sampler, world.num_envs
@@ -85,34 +133,14 @@ class GoalVectorEnv:
         self._begin(everywhere)
         return self._observed()
 
-    def step(self, actions: Array) -> StepBatch:
-        """Act in every row."""
-        _, _, cut = self.world.step(actions)
-        self._steps += 1
-        member = self.world.member()
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _judged(self, member: Ints) -> tuple[Mask, Mask]:
         hit = self._reach[self._rows, self._at, member]
         lost = self._avoid[self._rows, self._at, member] & ~hit
         self._at = self._at + hit
-        won = self._at >= self._length
-        reward = (won.astype(np.float32) - lost).astype(np.float32)
-        self._returns += reward
-        terminated = won | lost
-        truncated = cut & ~terminated
-        observation = final = self._observed()
-        ended = terminated | truncated
-        info: dict[str, Array] = {}
-        if ended.any():
-            info = {
-                "return": self._returns.copy(), "length": self._steps.copy(),
-                "satisfied/sequence": won, "violated/sequence": lost,
-            }  # fmt: skip
-            self.world.reset(ended)
-            self._begin(ended)
-            observation = self._observed()
-        return StepBatch(observation, final, reward, terminated, truncated, None, info)
-
-    def close(self) -> None:
-        """Nothing is held."""
+        return self._at >= self._length, lost
 
     def _begin(self, where: Mask) -> None:
         for i in np.flatnonzero(where).tolist():
@@ -130,11 +158,13 @@ class GoalVectorEnv:
         return told(self.world, self._reach[self._rows[:, None], window], self._avoid[self._rows[:, None], window])
 
 
-class FormulaVectorEnv:
+class FormulaVectorEnv(_MarkedRows):
     """N rows of a marked world under one formula: what a policy that is trained for it alone learns in.
 
     Told is the shortest path from the machine's state. A :class:`~agentc.runtime.learn.vector.VectorEnv`.
     """
+
+    judged: ClassVar[str] = "goal"
 
     def __init__(self, world: MarkedWorld, paths: GoalPaths) -> None:
         self.world, self.paths, self.num_envs = world, paths, world.num_envs
@@ -153,32 +183,13 @@ class FormulaVectorEnv:
         self._begin(everywhere)
         return self._observed()
 
-    def step(self, actions: Array) -> StepBatch:
-        """Act in every row."""
-        _, _, cut = self.world.step(actions)
-        self._steps += 1
-        member = self.world.member()
-        won, lost = self.paths.goal[self._state, member], self.paths.lost[self._state, member]
-        reward = (won.astype(np.float32) - lost).astype(np.float32)
-        self._returns += reward
-        terminated = won | lost
-        truncated = cut & ~terminated
-        self._state = np.where(terminated, self._state, self.paths.next[self._state, member])
-        observation = final = self._observed()
-        ended = terminated | truncated
-        info: dict[str, Array] = {}
-        if ended.any():
-            info = {
-                "return": self._returns.copy(), "length": self._steps.copy(),
-                "satisfied/goal": won, "violated/goal": lost,
-            }  # fmt: skip
-            self.world.reset(ended)
-            self._begin(ended)
-            observation = self._observed()
-        return StepBatch(observation, final, reward, terminated, truncated, None, info)
-
     def close(self) -> None:
         """Nothing is held."""
+
+    def _judged(self, member: Ints) -> tuple[Mask, Mask]:
+        won, lost = self.paths.goal[self._state, member], self.paths.lost[self._state, member]
+        self._state = np.where(won | lost, self._state, self.paths.next[self._state, member])
+        return won, lost
 
     def _begin(self, where: Mask) -> None:
         self._state = np.where(where, self.paths.start[self.world.member()], self._state)

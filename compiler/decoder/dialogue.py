@@ -113,7 +113,7 @@ class Dialogue:
 
 def dialogue(agent: AgentIR, max_positions: int = MAX_POSITIONS) -> Dialogue:
     """The game of an agent with phases. Raises ``AgentcError`` (AS0702, AS1401 to AS1405)."""
-    kept, _ = promises(agent)
+    kept = promises(agent)
     behaviours = [f.formula for f in kept if f.role == "behavior"]
     safes = [f.formula for f in kept if f.role == "safe"]
     made, cores = letters(agent, [*behaviours, *safes])
@@ -292,7 +292,7 @@ def _live_states(automaton: DFA) -> frozenset[int]:
 def findings(agent: AgentIR, game: Dialogue) -> tuple[Diagnostic, ...]:
     """What is wrong with the promises of an agent: replies that leave it without a way on, phases never reached."""
     found: list[Diagnostic] = []
-    kept, _ = promises(agent)
+    kept = promises(agent)
     span = next((f.span for f in kept if f.span is not None), None)
     if START not in game.live:
         return ()  # the formulas contradict each other, which is said elsewhere

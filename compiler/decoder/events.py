@@ -300,16 +300,15 @@ def _group(events: Iterable[Event], main: Sequence[Formula]) -> Group:
     return Group(tuple(main), (), frozenset(later), frozenset(first))
 
 
-def promises(agent: AgentIR) -> tuple[tuple[FormulaIR, ...], tuple[FormulaIR, ...]]:
-    """The formulas that the decoder keeps, and those that it leaves to the monitors.
+def promises(agent: AgentIR) -> tuple[FormulaIR, ...]:
+    """The formulas that the decoder keeps; the others are left to the monitors.
 
     It keeps every ``behavior``, and every ``safe`` that speaks of phases and tools alone; not those for each value.
     """
     owned = {s.name for s in agent.signals if s.phase}
-    kept: list[FormulaIR] = []
-    left: list[FormulaIR] = []
-    for item in agent.formulas:
-        if item.role == "behavior" or (item.role == "safe" and set(signals(item.formula)) <= owned):
-            (left if item.each else kept).append(item)
-    return tuple(kept), tuple(left)
-
+    return tuple(
+        item
+        for item in agent.formulas
+        if not item.each
+        and (item.role == "behavior" or (item.role == "safe" and set(signals(item.formula)) <= owned))
+    )

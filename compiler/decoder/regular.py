@@ -41,15 +41,6 @@ class Language:
     nullable: bool
     id: int
 
-    def __or__(self, other: Language) -> Language:
-        return alt(self, other)
-
-    def __and__(self, other: Language) -> Language:
-        return both(self, other)
-
-    def __add__(self, other: Language) -> Language:
-        return cat(self, other)
-
     def __repr__(self) -> str:
         return terminal(self)
 

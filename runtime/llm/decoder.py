@@ -34,6 +34,7 @@ from agentc.compiler.writer import PhaseIR
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.llm.costs import CostsToEnd
 from agentc.runtime.llm.distances import FAR, Distances
+from agentc.runtime.llm.valuation import unwritten
 from agentc.runtime.llm.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -146,10 +147,7 @@ class Decoder:
         self.eos_bit = (eos >> 5, np.array(1 << (eos & 31), np.uint32).view(np.int32)[()])
         """The word of a mask that holds the end token, and its bit there."""
         self._costs_to_end: dict[tuple[str, int | None], Mapping[Position, int]] = {}
-        self._blank: dict[str, Value] = {}
-        for signal in agent.signals:
-            if signal.phase:
-                self._blank[signal.name] = False if "." not in signal.name else None
+        self._blank = unwritten(agent)
 
     def start(self, max_tokens: int | None = None, max_steps: int | None = None) -> Session:
         """A new run. ``max_tokens`` limits what the agent writes, ``max_steps`` the phases, results included.

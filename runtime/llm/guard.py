@@ -22,6 +22,7 @@ from agentc.lang.diagnostics import AgentcError, report
 from agentc.lang.spelling import nearest
 from agentc.runtime.llm.history import Data, History
 from agentc.runtime.llm.rules import Rule
+from agentc.runtime.llm.valuation import unsaid, unwritten
 
 Mode = Literal["enforce", "log", "ask"]
 
@@ -72,11 +73,7 @@ class Guard:
         self._history = history if isinstance(history, History) else History(history)
         self._remembers = any(rule.remembers for rule in self.rules)
         self._trace: list[Valuation] = []
-        self._blank: dict[str, Value] = {
-            s.name: (None if "." in s.name else False) for s in agent.signals if s.phase
-        }
-        environment = () if agent.environment is None else agent.environment.signals
-        self._blank.update({s.name: False if s.kind == "bool" else None for s in environment})
+        self._blank = {**unwritten(agent), **unsaid(agent)}
         self._seq = 0
         self._catch_up()
 

@@ -26,6 +26,7 @@ from agentc.runtime.llm.decoder import Decoder, Session, Step
 from agentc.runtime.llm.models import LanguageModel, Logits, Stream
 from agentc.runtime.llm.tools import Toolbox
 from agentc.runtime.llm.transcript import TranscriptWriter
+from agentc.runtime.llm.valuation import unsaid
 from agentc.runtime.llm.world import World
 
 Listener = Callable[[str, Mapping[str, Any]], None]
@@ -139,9 +140,7 @@ class _Run:
 
     def _signals(self, step: Step) -> dict[str, Value]:
         """The environment's signals after a step; Boolean ones that the world does not give are false."""
-        environment = self.decoder.agent.environment
-        declared = () if environment is None else environment.signals
-        found: dict[str, Value] = {s.name: False if s.kind == "bool" else None for s in declared}
+        found = unsaid(self.decoder.agent)
         found.update({k: v for k, v in self.world.signals(step).items() if k in found})
         return found
 
