@@ -17,6 +17,12 @@ ROWS: tuple[Entry, ...] = (
         "AS1535", "not-exportable", ERROR, "{what} cannot be written to {path}",
         "a policy is written as `.onnx` or `.safetensors`",
     ),
+    # ---------------------------------------------------------------- published methods
+    Entry("AS1505", "no-experiment", ERROR, "no experiment has the number `{number}`", "there are {known}"),
+    Entry("AS1506", "record-damaged", ERROR, "the record `{path}` cannot be read: {reason}",
+          "restore it, or delete it and run the experiment again"),
+    Entry("AS1507", "benchmark-of-one-part", ERROR, "the benchmark `{name}` has no parts, and `{number}` names one",
+          "leave it out; `agentc bench methods` has numbers"),
     # ---------------------------------------------------------------- reward machines
     Entry("AS1500", "machine-too-large", ERROR,
           "the reward machine of `{agent}` is too large for a table: {found}, and at most {limit} fit",

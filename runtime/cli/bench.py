@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.cli.agents import missing_extra
 
 BENCHMARKS = {
     "automata": ("automata", "Translation against Spot and MONA, monitors against the bare gather."),
@@ -16,6 +17,7 @@ BENCHMARKS = {
     "train": ("train", "Steps and updates per second against Stable-Baselines3, at equal settings."),
     "decode": ("decode", "The token decoder beside its grammar engine alone, on the vocabulary of a real model."),
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
+    "methods": ("methods", "Published methods beside the arm that lacks one slot value; `methods NN` runs one."),
     "planning": ("planning", "The seven scenarios of stlpy: plans, and proofs that there are none."),
     "stl": ("stl", "Robustness, its gradients and online monitors, against STLCG++ and sentil."),
     "systems": ("systems", "Declared systems: steps, trajectories, gradients and explicit models."),
@@ -25,13 +27,25 @@ BENCHMARKS = {
 
 @click.command(name="bench")
 @click.argument("name", required=False)
+@click.argument("number", required=False)
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A folder of outside data.")
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="Counted rounds.")
-def command(name: str | None, form: str, data: Path | None, rounds: int) -> int:
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Where the runs of `methods NN` keep their checkpoints.",
+)
+@click.option("--again", is_flag=True, help="Run all of `methods NN`, what is recorded too.")
+def command(
+    name: str | None, number: str | None, form: str, data: Path | None, rounds: int, runs: Path, again: bool
+) -> int:
     """Run a benchmark: ours and the peers interleaved, medians of several rounds.
 
-    Without a name it lists them. Peers that are not installed are skipped with a word.
+    Without a name it lists them. Peers that are not installed are skipped with a word. `methods` lists what is
+    recorded of published methods; with a number it runs or resumes that one.
     """
     if name is None:
         for known, (_, text) in BENCHMARKS.items():
@@ -42,6 +56,10 @@ def command(name: str | None, form: str, data: Path | None, rounds: int) -> int:
 
         known = ", ".join(BENCHMARKS)
         raise AgentcError([report("AS0968", None, name=name, known=known, suggestion=nearest(name, BENCHMARKS))])
+    if name == "methods":
+        return _methods(number, form, runs, again)
+    if number is not None:
+        raise AgentcError([report("AS1507", None, name=name, number=number)])
     rows = import_module(f"agentc.benchmarks.{BENCHMARKS[name][0]}").run(rounds=rounds, data=data)
     if form == "json":
         import json
@@ -52,3 +70,12 @@ def command(name: str | None, form: str, data: Path | None, rounds: int) -> int:
 
         click.echo(table(rows))
     return int(any(row.holds is False for row in rows))
+
+
+def _methods(number: str | None, form: str, runs: Path, again: bool) -> int:
+    try:
+        from agentc.benchmarks.methods.command import show
+
+        return show(number, form, runs, again=again)
+    except ImportError as error:
+        raise missing_extra(error) from error

@@ -1,0 +1,1 @@
+"""The specs of published methods; `agentc bench methods NN` runs the experiment of one."""
