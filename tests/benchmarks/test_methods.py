@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from agentc.benchmarks.methods import experiment as experiments
 from agentc.benchmarks.methods import records
 from agentc.benchmarks.methods.experiment import Arm, Experiment, find, module_path, registry, spec_path
 from agentc.benchmarks.methods.page import PAGE, page, standings, table
@@ -13,7 +12,7 @@ from agentc.benchmarks.methods.running import carry_out
 from agentc.benchmarks.methods.verdict import Verdict, chance, compare
 from agentc.compiler.pipeline import check, read
 from agentc.lang.diagnostics import AgentcError
-from agentc.runtime.cli.application import main
+from agentc.runtime.cli.application import invoke
 
 SPECS = Path(__file__).resolve().parents[2] / "specs" / "methods"
 
@@ -31,9 +30,8 @@ def made(number=1, seeds=(0, 1, 2), gain=1.0, calls=None, **others):
 
     given = {"metric": "score", "better": "higher", "steps": 10, "paired": True} | others
     arms = (Arm("without", run_control), Arm("with", run_method))
-    return Experiment(
-        number, "A method", "A paper", "methods/none.agentspec", "its idea", seeds=seeds, arms=arms, **given
-    )
+    said = ("A method", "A paper", "methods/none.agentspec", "its idea")
+    return Experiment(number, *said, seeds=seeds, arms=arms, **given)
 
 
 # ---------------------------------------------------------------- verdicts
@@ -164,7 +162,7 @@ def test_every_spec_has_its_row():
 def test_specs_of_methods_check_and_are_formatted(path, capsys):
     result = check(read(str(path)))
     assert result.ok, [d.code for d in result.diagnostics]
-    assert main(["fmt", "--check", str(path)]) == 0, capsys.readouterr().err
+    assert invoke(["fmt", "--check", str(path)]) == 0, capsys.readouterr().err
 
 
 def test_the_page_is_what_is_recorded():
@@ -172,10 +170,9 @@ def test_the_page_is_what_is_recorded():
 
 
 def test_the_command_lists_and_refuses(capsys):
-    assert main(["bench", "methods", "--format", "json"]) == 0
+    assert invoke(["bench", "methods", "--format", "json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [row["number"] for row in listed] == list(registry())
     with pytest.raises(AgentcError) as caught:
         find("x1")
     assert caught.value.diagnostics[0].code == "AS1505"
-    assert experiments.find is find
