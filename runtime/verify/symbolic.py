@@ -10,10 +10,12 @@ the reference semantics.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ import numpy as np
 from agentc.compiler.agent import SystemIR, VariableIR
 from agentc.compiler.automata.dfa import DFA
 from agentc.compiler.automata.ltlf import translate_typed
+from agentc.compiler.codec import encode_agent
 from agentc.compiler.logic.ir import Formula, atoms
 from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
@@ -28,8 +31,12 @@ from agentc.compiler.logic.verdict import Verdict as Code
 from agentc.compiler.systems.commands import Commands, values_of
 from agentc.compiler.systems.graph import Graph, decode, encode, graph_of
 from agentc.runtime.verify.answer import Answer, Verdict, unknown
+from agentc.runtime.verify.certificate import Certificate
+from agentc.runtime.verify.checker import check
+from agentc.runtime.verify.checker.induction import Obligations
 from agentc.runtime.verify.model.method import ModelMethod
 from agentc.runtime.verify.problem import Problem
+from agentc.runtime.verify.refutations import NoArgumentError, argument_of
 
 LINEAR = frozenset(("const", "var", "neg", "abs", "add", "sub", "mul", "min", "max", "truth", "true", "false", "not",
                     "and", "or", "compare"))  # fmt: skip
@@ -245,7 +252,7 @@ class InductionMethod:
         return symbolic_refusal(problem)
 
     def solve(self, problem: Problem) -> Answer:
-        """Proved (unchecked) by some k up to the setting; falsified by a run of at most k steps; else unknown."""
+        """Proved by some k up to the setting, falsified by a run of at most that many steps, else unknown."""
         system = problem.agent.system
         assert system is not None
         most = int(problem.settings(self.name)["k"])
@@ -270,10 +277,37 @@ class InductionMethod:
             solver.set("timeout", max(1, int(1000 * problem.left())))
             problem.progress(f"k = {k}")
             if solver.check(unrolled.violated(k)) == z3.unsat:
-                said = f"it is {k}-inductive: no {k} states in a row without a violation lead to one"
-                assumption = f"`{system.name}` is the transition system that it declares, within its variables' ranges"
-                return Answer(Verdict.PROVED, self.name, said, (assumption,), {"k": k})
+                return _proved(problem, system, k)
         return unknown(self.name, f"it is not k-inductive for k up to {most}", k=most)
+
+
+def _proved(problem: Problem, system: SystemIR, k: int) -> Answer:
+    """The proof by some ``k``, with a certificate where one is found: of the paths, else of the reachable states."""
+    said = f"it is {k}-inductive: no {k} states in a row without a violation lead to one"
+    assumptions = (
+        f"`{system.name}` is the transition system that it declares, within its variables' ranges",
+        "its arithmetic is that of exact numbers",
+    )
+    evidence: dict[str, Any] = {"k": k}
+    item = problem.agent.verifies.index(problem.item)
+    subject = {"agent": encode_agent(problem.agent), "item": item}
+    problem.progress("certificate")
+    try:
+        deadline = monotonic() + 0.7 * problem.left()
+        argument = argument_of(Obligations(problem.agent, item), k, deadline)
+        certificate = Certificate("induction", subject, {"holds": "no run violates it"}, argument)
+    except NoArgumentError as error:
+        evidence["no paths"] = str(error)
+        explicit = ModelMethod().solve(problem.within(problem.left()))
+        if explicit.certificate is None or not explicit.checked:
+            return Answer(Verdict.PROVED, "induction", said, assumptions, evidence)
+        certificate = explicit.certificate
+        said += "; the certificate lists the reachable states"
+    finding = check(json.loads(json.dumps(certificate.data())))
+    if not finding.accepted:
+        return Answer(Verdict.PROVED, "induction", f"{said}; the checker did not follow: {finding.reason}", assumptions,
+                      evidence)  # fmt: skip
+    return Answer(Verdict.PROVED, "induction", said, assumptions, {**evidence, **finding.facts}, certificate, True)
 
 
 def _search(problem: Problem, bound: int) -> tuple[Answer | None, int]:

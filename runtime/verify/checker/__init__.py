@@ -17,6 +17,7 @@ from typing import Any
 VERSION = 1
 
 CHECKERS = {
+    "induction": "agentc.runtime.verify.checker.induction",
     "model": "agentc.runtime.verify.checker.model",
     "network": "agentc.runtime.verify.checker.network",
 }

@@ -66,8 +66,8 @@ class _Check:
     def __init__(self, commands: Any, automaton: Any, table: Any) -> None:
         self.commands, self.automaton = commands, automaton
         self.states, self.memory = table[:, :-1], table[:, -1]
-        self.low = np.array([_values(v)[0] for v in commands.states])
-        self.sizes = np.array([len(_values(v)) for v in commands.states])
+        self.low = np.array([finite_values(v)[0] for v in commands.states])
+        self.sizes = np.array([len(finite_values(v)) for v in commands.states])
         if ((self.states < self.low) | (self.states >= self.low + self.sizes)).any():
             raise RejectedError("a pair has a value that its variable cannot have")
         if ((self.memory < 0) | (self.memory >= automaton.size)).any():
@@ -77,7 +77,7 @@ class _Check:
         self.known = np.unique(self._keys(self.states, self.memory))
         self.atoms = [graph_of([a], commands.states) for a in automaton.atoms]
         self.steps: dict[tuple[int, bytes], int] = {}
-        self.violated = _hopeless(automaton)
+        self.violated = hopeless(automaton)
 
     def run(self) -> Mapping[str, Any]:
         """Start, step, and what is left to say."""
@@ -159,7 +159,8 @@ class _Check:
         return np.concatenate(rows)  # constraints only make the set smaller
 
 
-def _values(variable: Any) -> range:
+def finite_values(variable: Any) -> range:
+    """The numbers that a variable can be."""
     if variable.kind in ("bool", "enum"):
         return range(2 if variable.kind == "bool" else len(variable.members))
     if variable.kind != "int" or variable.lo is None or variable.hi is None:
@@ -167,7 +168,7 @@ def _values(variable: Any) -> range:
     return range(int(np.ceil(variable.lo)), int(np.floor(variable.hi)) + 1)
 
 
-def _hopeless(automaton: Any) -> list[int]:
+def hopeless(automaton: Any) -> list[int]:
     """The states that a letter can lead to and from which, as they are and ever after, nothing is accepted."""
     alive = _reaching(automaton, {s for s in range(automaton.size) if automaton.accepting[s]})
     return [s for s in range(automaton.size) if s not in alive]
