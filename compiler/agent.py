@@ -360,13 +360,47 @@ class SystemIR:
 
 
 @dataclass(frozen=True, slots=True)
+class RequireIR:
+    """What must hold before an agent is run: a formula is ``proved``, or what is expected of it is ``met``.
+
+    ``unchecked`` accepts a proof that no checker has seen.
+    """
+
+    what: Literal["proved", "met"]
+    formula: str
+    unchecked: bool = False
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ShieldIR:
+    """A formula that a shield enforces; ``settings`` are those of ``SHIELD``, complete."""
+
+    formula: str
+    method: str | None
+    settings: Mapping[str, Literalish]
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeployIR:
+    """The gate that ``agentc run`` obeys; ``monitors`` are formulas by name, ``fallback`` a controller's name."""
+
+    requires: tuple[RequireIR, ...] = ()
+    shields: tuple[ShieldIR, ...] = ()
+    monitors: tuple[str, ...] = ()
+    fallback: str | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class OutlineIR:
     """A construct whose backend is not built yet: its checked content as data, and the backend it waits for.
 
     ``content`` maps keys to configuration values; formulas and terms inside are written in ``show`` syntax.
     """
 
-    construct: Literal["role", "deploy", "cost", "budget"]
+    construct: Literal["role", "cost", "budget"]
     name: str
     backend: str
     content: Mapping[str, Literalish]
@@ -393,6 +427,7 @@ class AgentIR:
     parameters: Mapping[str, Literalish] = field(default_factory=dict)
     machines: tuple[MachineIR, ...] = ()
     equalities: tuple[EqualityIR, ...] = ()
+    deploy: DeployIR | None = None
 
     @property
     def declared(self) -> tuple[SignalIR, ...]:

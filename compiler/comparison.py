@@ -277,6 +277,7 @@ def _others(old: AgentIR, new: AgentIR) -> list[str]:
     lines += _machines(old, new)
     lines += _listed("expect", _expected(old), _expected(new))
     lines += _listed("verify", [_verify_text(v) for v in old.verifies], [_verify_text(v) for v in new.verifies])
+    lines += _listed("deploy", _deployed(old), _deployed(new))
     lines += _by_name("outline", old.outlines, new.outlines, lambda o: _text(o.content))
     return lines
 
@@ -366,6 +367,16 @@ def _machines(old: AgentIR, new: AgentIR) -> list[str]:
 
 def _expected(agent: AgentIR) -> list[str]:
     return [*(e.source for e in agent.expects), *(e.source for e in agent.equalities)]
+
+
+def _deployed(agent: AgentIR) -> list[str]:
+    """The lines of an agent's ``deploy``."""
+    if agent.deploy is None:
+        return []
+    lines = [f"require {r.what}({r.formula}{', unchecked' if r.unchecked else ''})" for r in agent.deploy.requires]
+    lines += [f"shield {s.formula} {_text(s.settings)}" for s in agent.deploy.shields]
+    lines += [f"monitor {name}" for name in agent.deploy.monitors]
+    return [*lines, f"fallback {agent.deploy.fallback}"] if agent.deploy.fallback else lines
 
 
 def _verify_text(item: Any) -> str:

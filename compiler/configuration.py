@@ -11,8 +11,8 @@ from agentc.compiler.lower import given
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
 from agentc.compiler.training_checks import conflicts
 from agentc.compiler.training_config import TRAINERS, check_against
-from agentc.compiler.verify_config import BUILT, METHODS
-from agentc.lang.checked import CheckedAgent, CheckedSpec, CheckedTrain, CheckedVerify
+from agentc.compiler.verify_config import BUILT, METHODS, SHIELD, SHIELDING
+from agentc.lang.checked import CheckedAgent, CheckedDeploy, CheckedSpec, CheckedTrain, CheckedVerify
 from agentc.lang.diagnostics import Diagnostic, report
 from agentc.lang.spelling import nearest
 
@@ -25,6 +25,8 @@ def check_configuration(spec: CheckedSpec) -> list[Diagnostic]:
             found.extend(_train(agent.train, rewarded=agent.reward is not None))
         for verify in agent.verifies:
             found.extend(_verify(verify))
+        if agent.deploy is not None:
+            found.extend(_deploy(agent.deploy))
         found.extend(check_automata(agent))
         found.extend(_pending(agent))
     return found
@@ -56,6 +58,17 @@ def _verify(verify: CheckedVerify) -> list[Diagnostic]:
     found = check_against(METHODS[verify.method], given(verify.settings))[1]
     if verify.method not in BUILT:
         found.append(report("AS0712", span, name=verify.method))
+    return found
+
+
+def _deploy(deploy: CheckedDeploy) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    for shield in deploy.shields:
+        if shield.method is not None and shield.method not in SHIELDING:
+            known = ", ".join(f"`{n}`" for n in SHIELDING)
+            near = nearest(shield.method, SHIELDING)
+            found.append(report("AS1340", shield.span, name=shield.method, known=known, suggestion=near))
+        found.extend(check_against(SHIELD, given(shield.settings))[1])
     return found
 
 

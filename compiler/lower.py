@@ -34,7 +34,7 @@ from agentc.compiler.logic.rewrite import simplify
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
 from agentc.compiler.training_config import TRAINERS, Given, check_against
 from agentc.compiler.turns import beginning, within
-from agentc.compiler.verify_config import METHODS
+from agentc.compiler.verify_config import METHODS, SHIELD
 from agentc.compiler.writer import ArgumentIR, GeneratorIR, PhaseIR, ToolIR, WriterIR
 from agentc.lang import checked
 from agentc.lang.checked_system import CheckedEquation, CheckedInitial, CheckedMode, CheckedSystem, Variable
@@ -187,6 +187,7 @@ def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
         parameters=dict(agent.parameters),
         machines=tuple(_machine(m, fold) for m in agent.machines),
         equalities=tuple(target.EqualityIR(e.left, e.right, e.source, e.span) for e in agent.equalities),
+        deploy=None if agent.deploy is None else _deploy(agent.deploy),
     )
 
 
@@ -297,6 +298,19 @@ def _verify(verify: checked.CheckedVerify, fold: Lowering) -> target.VerifyIR:
         settings = dict(check_against(METHODS[verify.method], given(verify.settings))[0])
     body = fold.formula(verify.typed)
     return target.VerifyIR(body, verify.source, verify.name, verify.bound, verify.method, settings, verify.span)
+
+
+def _deploy(deploy: checked.CheckedDeploy) -> target.DeployIR:
+    return target.DeployIR(
+        tuple(target.RequireIR(r.what, r.formula, r.unchecked, r.span) for r in deploy.requires),
+        tuple(
+            target.ShieldIR(s.formula, s.method, dict(check_against(SHIELD, given(s.settings))[0]), s.span)
+            for s in deploy.shields
+        ),
+        deploy.monitors,
+        deploy.fallback,
+        deploy.span,
+    )
 
 
 _WRITTEN = ("model", "phase", "tool", "prompt", "decode")

@@ -22,7 +22,6 @@ ALGORITHMS: dict[str, str] = {
 
 BACKENDS: dict[str, str] = {
     "role": "multi-agent",
-    "deploy": "deployment",
     "cost": "constrained-learning",
     "budget": "constrained-learning",
 }

@@ -138,6 +138,9 @@ _REWARD = (
     Setting("novelty", "float", 0.0, "Bonus for an observation at its first visit; it falls with the visits.", 0),
     _TASKS,
 )
+_SHIELD = (
+    Setting("shield", "bool", False, "Act under the shields that `deploy` names, as a mask of the actions."),
+)
 _PRIVILEGED = (
     Setting("privileged", "text", "", "Parts of the observation that the value function alone reads, by name."),
 )
@@ -175,6 +178,7 @@ PPO = TrainerSchema(
         _REWARD,
         _NETWORK,
         _PRIVILEGED,
+        _SHIELD,
         anneal=True,
     ),
     _DISCOUNT,
@@ -218,6 +222,7 @@ DQN = TrainerSchema(
         _ADAM,
         _REWARD,
         _NETWORK,
+        _SHIELD,
         **{**_OFF_POLICY, "learning_rate": 1e-3, "max_grad_norm": 10.0, "hidden": 64, "batch": 64},
     ),
     _DISCOUNT,

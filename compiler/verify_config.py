@@ -85,5 +85,19 @@ METHODS: dict[str, TrainerSchema] = {
 }
 """Every method that ``verify f by ...`` may name."""
 
+SHIELD = TrainerSchema(
+    "shield",
+    "The safe actions of a finite model as a mask.",
+    (
+        Setting("threshold", "float", 1.0, "Least probability of staying safe that an action must leave.", 0, 1,
+                low_open=True),
+        Setting("states", "int", 1_000_000, "Most states to build.", 1),
+    ),
+)  # fmt: skip
+"""What ``shield f { ... }`` may say."""
+
+SHIELDING: tuple[str, ...] = ("model",)
+"""The methods that make shields."""
+
 BUILT: frozenset[str] = frozenset(("network", "bmc", "induction", "model", "falsify", "reach", "statistical"))
 """The methods whose backend is built."""

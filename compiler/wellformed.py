@@ -7,11 +7,12 @@ that passes can be given to every backend and every runtime: what they then refu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from agentc.compiler.agent import (
     AgentIR,
+    DeployIR,
     EnvironmentIR,
     ExampleIR,
     ExpectIR,
@@ -26,7 +27,7 @@ from agentc.compiler.logic.sorts import ANY, BOOL, Sort, check_sorts, sort_of_si
 from agentc.compiler.planned import ALGORITHMS
 from agentc.compiler.systems.wellformed import check_system
 from agentc.compiler.training_config import TRAINERS, Given, TrainerSchema, check_against
-from agentc.compiler.verify_config import METHODS
+from agentc.compiler.verify_config import METHODS, SHIELD, SHIELDING
 
 
 class MalformedError(ValueError):
@@ -69,6 +70,8 @@ def check_agent(agent: AgentIR) -> None:
         _expect(expect, names, f"expects.{i}")
     for i, verify in enumerate(agent.verifies):
         _verify(verify, sorts, f"verifies.{i}")
+    if agent.deploy is not None:
+        _deploy(agent.deploy, agent, names)
     for i, example in enumerate(agent.examples):
         _example(example, agent, sorts, f"examples.{i}")
 
@@ -221,6 +224,16 @@ def _verify(verify: VerifyIR, sorts: Mapping[str, Sort], place: str) -> None:
     if verify.method is not None:
         _must(verify.method in METHODS, place, f"there is no method {verify.method!r}")
         _settings(METHODS[verify.method], verify.settings, f"{place}.settings")
+
+
+def _deploy(deploy: DeployIR, agent: AgentIR, names: Collection[str]) -> None:
+    for name in (*(r.formula for r in deploy.requires), *(s.formula for s in deploy.shields), *deploy.monitors):
+        _must(name in names, "deploy", f"there is no formula {name!r}")
+    for i, shield in enumerate(deploy.shields):
+        _must(shield.method is None or shield.method in SHIELDING, f"deploy.shields.{i}", "no method makes it")
+        _settings(SHIELD, shield.settings, f"deploy.shields.{i}.settings")
+    known = ["stop", *(c.name for c in agent.system.controllers)] if agent.system is not None else []
+    _must(deploy.fallback is None or deploy.fallback in known, "deploy.fallback", f"no controller {deploy.fallback!r}")
 
 
 # ---------------------------------------------------------------- examples

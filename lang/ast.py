@@ -692,10 +692,11 @@ class Verify(Item):
 
 @dataclass(frozen=True, slots=True)
 class Shield(Item):
-    """``shield f [by method]``."""
+    """``shield f [by method] { ... }``."""
 
     formula: str
     method: str | None = None
+    settings: Record | None = None
     formula_span: Span = field(compare=False, repr=False, kw_only=True)
     method_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 

@@ -343,8 +343,9 @@ class Builder(ExpressionBuilder):
     def do_shield(self, c: Children, start: int, stop: int) -> ast.Item:
         method, method_span = (self.text(c[1]), self.at(c[1])) if c[1] else (None, None)
         return ast.Shield(
-            self.text(c[0]), method, span=self.span(start, stop), formula_span=self.at(c[0]), method_span=method_span
-        )
+            self.text(c[0]), method, c[2], span=self.span(start, stop), formula_span=self.at(c[0]),
+            method_span=method_span,
+        )  # fmt: skip
 
     def do_example(self, c: Children, start: int, stop: int) -> ast.Item:
         title, verdict, formula, *steps = c

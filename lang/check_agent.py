@@ -29,6 +29,7 @@ from agentc.lang.check_training import (
 )
 from agentc.lang.checked import (
     CheckedAgent,
+    CheckedDeploy,
     CheckedEnvironment,
     CheckedEquality,
     CheckedExample,
@@ -72,6 +73,7 @@ class AgentChecker:
         self.verifies: list[CheckedVerify] = []
         self.examples: list[CheckedExample] = []
         self.outlines: list[CheckedOutline] = []
+        self.deploy: CheckedDeploy | None = None
         self.assumptions = 0
 
     def check(self) -> CheckedAgent:
@@ -102,6 +104,7 @@ class AgentChecker:
             verifies=tuple(self.verifies),
             examples=tuple(self.examples),
             outlines=tuple(self.outlines),
+            deploy=self.deploy,
             parameters=self._parameters(),
             name_span=self.item.name_span,
         )
@@ -195,7 +198,8 @@ class AgentChecker:
             case ast.Block(word="decode"):
                 self.outlines.append(check_decode(context, item, scope))
             case ast.Block(word="deploy"):
-                self.outlines.append(check_deploy(context, item, scope, self._controllers()))
+                deploy = check_deploy(context, item, scope, self._controllers())
+                self.deploy = self.deploy or deploy
             case ast.CostItem():
                 self._cost(item)
             case ast.Budget():

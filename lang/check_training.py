@@ -5,9 +5,19 @@ Which settings an algorithm or a method has is the compiler's knowledge; here th
 
 from __future__ import annotations
 
+from typing import Literal
+
 from agentc.lang import ast
 from agentc.lang.check_context import Context, first_line, head, text
-from agentc.lang.checked import CheckedEquality, CheckedExpect, CheckedOutline, CheckedTrain, CheckedVerify, Content
+from agentc.lang.checked import (
+    CheckedDeploy,
+    CheckedEquality,
+    CheckedExpect,
+    CheckedRequirement,
+    CheckedShield,
+    CheckedTrain,
+    CheckedVerify,
+)
 from agentc.lang.names import kind_in_words
 from agentc.lang.scope import Scope, Symbol
 from agentc.lang.source import Span
@@ -169,11 +179,11 @@ def check_verify(context: Context, item: ast.Verify, scope: Scope) -> CheckedVer
 # ---------------------------------------------------------------- deployment
 
 
-def check_deploy(context: Context, item: ast.Block, scope: Scope, controllers: tuple[str, ...]) -> CheckedOutline:
+def check_deploy(context: Context, item: ast.Block, scope: Scope, controllers: tuple[str, ...]) -> CheckedDeploy:
     """A ``deploy`` block; ``controllers`` are those that the agent's system has."""
-    required: list[Content] = []
-    shields: list[Content] = []
-    monitors: list[Content] = []
+    required: list[CheckedRequirement] = []
+    shields: list[CheckedShield] = []
+    monitors: list[str] = []
     fallback: str | None = None
     fallbacks = [i for i in item.items if isinstance(i, ast.Setting) and i.word == "fallback"]
     context.single(fallbacks, "fallback", "`deploy`")
@@ -181,7 +191,9 @@ def check_deploy(context: Context, item: ast.Block, scope: Scope, controllers: t
         if isinstance(part, ast.Shield):
             symbol = context.named(part.formula, part.formula_span, scope, _WANTED)
             if symbol is not None and _judged(context, symbol, part.formula_span) is not None:
-                shields.append({"formula": symbol.name, "method": part.method})
+                settings = context.settings(part.settings, scope)
+                where = part.method_span or part.formula_span
+                shields.append(CheckedShield(symbol.name, part.method, settings, where))
         elif isinstance(part, ast.Setting) and part.word == "require":
             required.extend(_requirements(context, part.value, scope))
         elif isinstance(part, ast.Setting) and part.word == "monitor":
@@ -195,33 +207,28 @@ def check_deploy(context: Context, item: ast.Block, scope: Scope, controllers: t
                 fallback = part.value.id
     if not item.items:
         context.report("AS0510", head(item), block="`deploy`", mend="write `require proved(f)`")
-    content: dict[str, Content] = {
-        "require": tuple(required),
-        "shield": tuple(shields),
-        "monitor": tuple(monitors),
-        "fallback": fallback,
-    }
-    return CheckedOutline("deploy", "deploy", content, first_line(item.span))
+    return CheckedDeploy(tuple(required), tuple(shields), tuple(monitors), fallback, first_line(item.span))
 
 
-_REQUIREMENTS = ("proved", "met")
+_REQUIREMENTS: tuple[Literal["proved", "met"], ...] = ("proved", "met")
 
 
-def _requirements(context: Context, expr: ast.Expr, scope: Scope) -> list[Content]:
+def _requirements(context: Context, expr: ast.Expr, scope: Scope) -> list[CheckedRequirement]:
     """``proved(f)`` and ``met(f)`` joined by ``&``; ``proved(f, unchecked)`` accepts a proof that no checker saw."""
     parts = expr.operands if isinstance(expr, ast.Nary) and expr.op == "&" else (expr,)
-    found: list[Content] = []
+    found: list[CheckedRequirement] = []
     for part in parts:
         if isinstance(part, ast.ErrorExpr):
             continue
         call = part if isinstance(part, ast.Call) and isinstance(part.function, ast.Name) else None
-        kind = call.function.id if call is not None and isinstance(call.function, ast.Name) else ""
+        word = call.function.id if call is not None and isinstance(call.function, ast.Name) else ""
+        what = next((w for w in _REQUIREMENTS if w == word), None)
         extra = call.arguments[1:] if call is not None else ()
         unchecked = len(extra) == 1 and isinstance(extra[0].value, ast.Name) and extra[0].value.id == "unchecked"
-        if call is None or kind not in _REQUIREMENTS or not call.arguments or (extra and not unchecked):
+        if call is None or what is None or not call.arguments or (extra and not unchecked):
             context.report("AS0553", part.span)
             continue
         name = judged_name(context, call.arguments[0].value, scope)
         if name is not None:
-            found.append({"what": kind, "formula": name, "unchecked": unchecked})
+            found.append(CheckedRequirement(what, name, unchecked, part.span))
     return found

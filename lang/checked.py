@@ -212,6 +212,37 @@ class CheckedExample:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedRequirement:
+    """``require proved(f)`` or ``met(f)``; ``unchecked`` accepts a proof that no checker has seen."""
+
+    what: Literal["proved", "met"]
+    formula: str
+    unchecked: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedShield:
+    """``shield f [by method] { ... }``."""
+
+    formula: str
+    method: str | None
+    settings: tuple[CheckedSetting, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedDeploy:
+    """The gate that ``agentc run`` obeys; ``monitors`` are formulas, ``fallback`` a controller."""
+
+    requires: tuple[CheckedRequirement, ...]
+    shields: tuple[CheckedShield, ...]
+    monitors: tuple[str, ...]
+    fallback: str | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class CheckedOutline:
     """A construct that no backend reads yet: its checked content as data."""
 
@@ -239,6 +270,7 @@ class CheckedAgent:
     verifies: tuple[CheckedVerify, ...]
     examples: tuple[CheckedExample, ...]
     outlines: tuple[CheckedOutline, ...]
+    deploy: CheckedDeploy | None
     parameters: Mapping[str, Value]
     name_span: Span
 

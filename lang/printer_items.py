@@ -268,7 +268,8 @@ def _verify(item: ast.Verify) -> Shape:
 
 def _shield(item: ast.Shield) -> Shape:
     method = "" if item.method is None else f" by {write_name(item.method)}"
-    return Shape(f"shield {write_name(item.formula)}{method}")
+    head = f"shield {write_name(item.formula)}{method}"
+    return Shape(head) if item.settings is None else Shape(head, items=item.settings.entries)
 
 
 def _example_step(item: ast.ExampleStep) -> Shape:

@@ -23,6 +23,7 @@ from agentc.runtime.evaluate import (
     decide_violations,
     run_episodes,
 )
+from agentc.runtime.shield import ShieldTable
 from agentc.runtime.spec_env import SpecEnv
 
 EPISODES = 200
@@ -96,10 +97,13 @@ def accept(
     episodes: int = EPISODES,
     seed: int = 0,
     on_episode: Callable[[int, Episode], None] | None = None,
+    shield: ShieldTable | None = None,
 ) -> Acceptance:
     """Run exactly ``episodes`` fresh episodes and decide every ``expect`` of the spec.
 
-    Seeds are disjoint from those of training. Raises :class:`AgentcError` if the environment cannot be made.
+    Seeds are disjoint from those of training; ``shield`` masks the actions.
+
+    Raises :class:`AgentcError` if the environment cannot be made.
     """
     agent = compiled.agent
     if reads_machines(agent):
@@ -107,7 +111,7 @@ def accept(
     else:
         of_task = {}
         done = run_episodes(
-            lambda: SpecEnv.make(compiled, shaping=False), actor, episodes, seed, on_episode=on_episode
+            lambda: SpecEnv.make(compiled, shaping=False, shield=shield), actor, episodes, seed, on_episode=on_episode
         )
     if of_task:
         done = [episode for row in of_task.values() for episode in row]

@@ -42,6 +42,8 @@ from agentc.runtime.compilation import load
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.envs.registry import environment_of
 from agentc.runtime.scalar import ScalarLabeller
+from agentc.runtime.shield import ShieldTable
+from agentc.runtime.shielded import Shielded
 from agentc.runtime.spec_observation import AutomatonCode, Layout, Mode
 from agentc.runtime.spec_signals import SignalFunction, SignalSource, needed_signals
 
@@ -66,6 +68,8 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             the rest under ``observation``; ``flat`` is one float32 vector; ``none`` leaves it as it is.
         horizon: the time limit in steps; by default the declared one, or that of the environment if it is less.
         shaping: whether rewards include the shaping.
+        shield: what masks actions: ``info["action_mask"]`` has the actions that the environment and the shield allow,
+            and ``step`` refuses others (AS1341).
 
     The reward is the spec's; of a spec without ``reward`` it is the environment's own. An episode terminates where
     the environment or the spec ends it, and at a time limit that is an end (LANGUAGE, "Payment"). Raises
@@ -81,10 +85,11 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         observation: Mode = "dict",
         horizon: int | None = None,
         shaping: bool = True,
+        shield: ShieldTable | None = None,
     ) -> None:
         RecordConstructorArgs.__init__(
             self, _disable_deepcopy=True, spec=spec, signals=signals, observation=observation, horizon=horizon,
-            shaping=shaping,
+            shaping=shaping, shield=shield,
         )  # fmt: skip
         gymnasium.Wrapper.__init__(self, env)
         self.compiled = spec if isinstance(spec, CompiledAgent) else CompiledAgent.from_ir(spec)
@@ -103,6 +108,7 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._roles = [(p.name, at, _role(self.compiled.agent, p.name)) for at, p in enumerate(self._machine.programs)]
         self._roles = [row for row in self._roles if row[2] is not None]
         self._payers = _payers(self.compiled)
+        self._shield = None if shield is None else Shielded(env, shield)
         self._state: RewardState | None = None
         self._valuation: Valuation = {}
         self._t = 0
@@ -116,6 +122,7 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         render_mode: str | None = None,
         observation: Mode = "dict",
         shaping: bool = True,
+        shield: ShieldTable | None = None,
     ) -> SpecEnv:
         """The environment that the spec itself names. Raises :class:`AgentcError` if it cannot be made."""
         compiled = spec if isinstance(spec, CompiledAgent) else CompiledAgent.from_ir(spec)
@@ -126,6 +133,7 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             compiled,
             observation=observation,
             shaping=shaping,
+            shield=shield,
         )
 
     @property
@@ -143,14 +151,20 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         letter = self._letter(None)
         self._state = self._machine.start(letter)
         codes = self._codes(self._state)
+        if self._shield is not None:
+            info = {**info, "action_mask": self._shield.reset(info.get("action_mask"))}
         return self._observed(observation), {**info, "agentc": self._said(letter, codes)}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Act; the monitors read what came of it."""
         if self._state is None:
             raise gymnasium.error.ResetNeeded("Cannot call env.step() before calling env.reset()")
+        if self._shield is not None:
+            self._shield.check(action)
         observation, given, terminated, truncated, info = self.env.step(action)
         own = float(given)
+        if self._shield is not None:
+            info = {**info, "action_mask": self._shield.step(info.get("action_mask"))}
         self._t += 1
         before, previous = self._state, self._valuation
         self._valuation = self._valued(self._source.step(action, own, observation))

@@ -20,6 +20,7 @@ from agentc.compiler.agent import AgentIR
 from agentc.compiler.backends.monitor import OUTSIDE_CODE
 from agentc.compiler.logic.ir import Value
 from agentc.compiler.logic.verdict import Verdict
+from agentc.compiler.systems.commands import Numbering
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.envs.declared import DeclaredEnv
@@ -30,6 +31,8 @@ from agentc.runtime.learn.seeding import training_seeds
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.learn.vector import Array, Observation, Options, StepBatch
 from agentc.runtime.reward import RewardMonitor, RewardStep
+from agentc.runtime.shield import ShieldState, ShieldTable
+from agentc.runtime.shielded import fitting, joined, numbers_of
 from agentc.runtime.spec_declared import DeclaredRows
 from agentc.runtime.spec_env import time_limit_of
 from agentc.runtime.spec_observation import AUTOMATON, OBSERVATION, TIME_LEFT, AutomatonCode, Layout, Mode
@@ -47,7 +50,7 @@ class SpecVectorEnv:
         spec: the compiled agent (or its ``AgentIR``).
         num_envs: how many environments, N.
         make: makes one environment; by default that which the spec names.
-        signals, observation, horizon, shaping: as for :class:`agentc.runtime.spec_env.SpecEnv`.
+        signals, observation, horizon, shaping, shield: as for :class:`agentc.runtime.spec_env.SpecEnv`.
 
     Observations, rewards and ends are those of N ``SpecEnv``. In ``StepBatch.info``, ``return`` is without shaping.
     """
@@ -62,6 +65,7 @@ class SpecVectorEnv:
         observation: Mode = "dict",
         horizon: int | None = None,
         shaping: bool = True,
+        shield: ShieldTable | None = None,
     ) -> None:
         self.compiled = spec if isinstance(spec, CompiledAgent) else CompiledAgent.from_ir(spec)
         self.num_envs = num_envs
@@ -87,6 +91,11 @@ class SpecVectorEnv:
         self.observation_space: gymnasium.Space[Any] = self._layout.space
         self.action_space: gymnasium.Space[Any] = first.action_space
         self.action_mask: NDArray[np.bool_] | None = None
+        self._own_mask: NDArray[np.bool_] | None = None
+        self._shield = None
+        if shield is not None:
+            fitting(first.action_space, shield)
+            self._shield, self._codes = ShieldState(shield, num_envs), self._numbers()
         self._buffers = (_Buffer(self._layout, num_envs), _Buffer(self._layout, num_envs))
         self._turn = 0
         self._shapes, self._own_reward = shaping, self.compiled.agent.reward is None
@@ -118,6 +127,17 @@ class SpecVectorEnv:
             return None
         return DeclaredRows(bare, names, self.num_envs)
 
+    def _numbers(self) -> Callable[[], NDArray[np.int64]]:
+        """What says the numbers of the states that the rows are in."""
+        if self._rows is None:
+            return numbers_of(self._envs)
+        rows, numbering = self._rows, Numbering(self._rows.batch.system.states)
+        return lambda: numbering.codes(rows.batch.state)
+
+    def _masked(self) -> NDArray[np.bool_] | None:
+        """The actions that the environments and the shield allow."""
+        return self._own_mask if self._shield is None else joined(self._shield.masks(), self._own_mask)
+
     # ------------------------------------------------------------ stepping
 
     def reset(self, seed: int | None) -> Observation:
@@ -126,10 +146,13 @@ class SpecVectorEnv:
         buffer = self._next_buffer()
         if self._rows is not None:
             self._rows.reset(seeds)
-            self.action_mask = self._rows.batch.mask()
+            self._own_mask = self._rows.batch.mask()
             buffer.put_all(self._rows.batch.observation())
         else:
-            self.action_mask = self._reset_copies(seeds, buffer)
+            self._own_mask = self._reset_copies(seeds, buffer)
+        if self._shield is not None:
+            self._shield.begin(self._codes())
+        self.action_mask = self._masked()
         self._possible(self.rewards.reset(self._columns.read()))
         self._returns[:] = 0.0
         self._lengths[:] = 0
@@ -142,14 +165,20 @@ class SpecVectorEnv:
         buffer = self._next_buffer()
         columns = self._columns
         given = np.zeros(n, np.float64)
-        masks = None if self.action_mask is None else self.action_mask.copy()
+        shield, allowed = self._shield, self.action_mask
+        if shield is not None and allowed is not None and not allowed[np.arange(n), actions].all():
+            shield.refuse(actions.tolist(), allowed)
+        self._own_mask = None if self._own_mask is None else self._own_mask.copy()
         if self._rows is not None:
             terminated, truncated = self._rows.step(actions)
             buffer.put_all(self._rows.batch.observation())
-            masks = self._rows.batch.mask()
+            self._own_mask = self._rows.batch.mask()
         else:
             terminated, truncated = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-            self._step_copies(actions, buffer, given, terminated, truncated, masks)
+            self._step_copies(actions, buffer, given, terminated, truncated, self._own_mask)
+        if self._shield is not None:
+            self._shield.move(self._codes())
+        masks = self._masked()
         self._lengths += 1
         limit = None if self.horizon is None else self._lengths >= self.horizon
         done = self.rewards.step(columns.read(), terminated, limit, truncated)
@@ -167,9 +196,12 @@ class SpecVectorEnv:
             if self._rows is not None:
                 self._rows.restart(np.flatnonzero(ended).tolist())
                 buffer.put_all(self._rows.batch.observation())
-                masks = self._rows.batch.mask()
+                self._own_mask = self._rows.batch.mask()
             else:
-                self._restart_copies(np.flatnonzero(ended).tolist(), buffer, masks)
+                self._restart_copies(np.flatnonzero(ended).tolist(), buffer, self._own_mask)
+            if self._shield is not None:
+                self._shield.begin(self._codes(), ended)
+            masks = self._masked()
             self._returns[ended] = 0.0
             self._lengths[ended] = 0
             self._possible(self.rewards.reset(columns.read(), ended))
@@ -181,6 +213,8 @@ class SpecVectorEnv:
         """The state of the monitors and of the environments, or how to play their episodes again; None if untold."""
         state: dict[str, Array] = {"returns": self._returns.copy(), "lengths": self._lengths.copy()}
         state |= {f"rewards/{k}": a for k, a in self.rewards.state().items()}
+        if self._shield is not None:
+            state["shield"] = self._shield.memory.copy()
         if self._rows is not None:
             state |= {f"rows/{k}": a for k, a in self._rows.snapshot().items()}
         else:
@@ -196,10 +230,13 @@ class SpecVectorEnv:
         buffer = self._next_buffer()
         if self._rows is not None:
             self._rows.restore({k[5:]: a for k, a in state.items() if k.startswith("rows/")})
-            self.action_mask = self._rows.batch.mask()
+            self._own_mask = self._rows.batch.mask()
             buffer.put_all(self._rows.batch.observation())
         else:
-            self.action_mask = self._replay(state, buffer)
+            self._own_mask = self._replay(state, buffer)
+        if self._shield is not None:
+            self._shield.place(self._codes(), state["shield"])
+        self.action_mask = self._masked()
         self.rewards.restore({k[8:]: a for k, a in state.items() if k.startswith("rewards/")})
         self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
         self._write_added(buffer)

@@ -16,6 +16,7 @@ from agentc.runtime.learn.registry import LEARNERS, configuration_class
 from agentc.runtime.learn.train import Callback, TrainResult, train
 from agentc.runtime.machine_table import tabulate
 from agentc.runtime.runs import Run, begin_run
+from agentc.runtime.shield import FILE, ShieldTable
 from agentc.runtime.spec_vector import SpecVectorEnv
 from agentc.runtime.task_vector import TaskVectorEnv
 
@@ -41,17 +42,26 @@ def configuration(agent: AgentIR, seed: int | None = None, steps: int | None = N
     return config if steps is None else replace(config, steps=steps)
 
 
-def environment(compiled: CompiledAgent, config: TrainingConfig) -> SpecVectorEnv | TaskVectorEnv:
+def environment(
+    compiled: CompiledAgent, config: TrainingConfig, shield: ShieldTable | None = None
+) -> SpecVectorEnv | TaskVectorEnv:
     """The environments that an agent is trained in: with the table of its machines where the learner reads one.
 
-    Raises :class:`AgentcError`: AS1500 to AS1502 where there can be no table, and what making the environment raises.
+    ``shield`` masks the actions.
+
+    Raises :class:`AgentcError`: AS1500 to AS1502 where there can be no table, AS1344 where masks are not known, and
+    what making the environment raises.
     """
     counterfactual = getattr(config, "counterfactual", False)
     if counterfactual and getattr(config, "n_step", 1) > 1:
         raise AgentcError([report("AS1504", None, agent=compiled.agent.name, n_step=config.n_step)])  # type: ignore[attr-defined]
     in_turn = isinstance(config, CollectingConfig) and config.tasks == "each"
     if not isinstance(config, CollectingConfig) or not (in_turn or counterfactual or isinstance(config, MachineConfig)):
-        return SpecVectorEnv(compiled, config.envs if isinstance(config, CollectingConfig) else 1)
+        envs = config.envs if isinstance(config, CollectingConfig) else 1
+        return SpecVectorEnv(compiled, envs, shield=shield)
+    if shield is not None:
+        why = "a learner that reads the table of the reward machines knows no masks"
+        raise AgentcError([report("AS1344", None, agent=compiled.agent.name, why=why)])
     table = tabulate(compiled, each=in_turn)
     return TaskVectorEnv(compiled, table, config.envs, product=config.algorithm == "q")
 
@@ -65,9 +75,16 @@ def train_agent(
     callbacks: Sequence[Callback] = (),
 ) -> TrainResult:
     """Train with ``config`` in the folder of ``run``; see :func:`agentc.runtime.learn.train.train`."""
-    env = environment(compiled, config)  # before anything is written: it may not be installed
+    shield = None
+    if getattr(config, "shield", False):
+        from agentc.runtime.verify.model.shield import agent_shield
+
+        shield = agent_shield(compiled.agent)
+    env = environment(compiled, config, shield)  # before anything is written: it may not be installed
     try:
         begin_run(run, compiled.agent)
+        if shield is not None:
+            shield.write(run.folder / FILE)
         return train(env, config, run.folder, resume=resume, callbacks=callbacks)
     finally:
         env.close()

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -233,6 +234,37 @@ def values_of(variable: VariableIR) -> range:
         return range(int(np.ceil(lo)), int(np.floor(hi)) + 1)
     why = "real numbers" if kind == "real" else "no least or no greatest value"
     raise AgentcError([report("AS1110", None, kind=variable.role, name=f"`{variable.name}`", why=why)])
+
+
+class Numbering:
+    """The valuations of finite variables by number: of all there are, the last variable fastest.
+
+    Raises :class:`AgentcError` (AS1110) for a variable with infinitely many values.
+    """
+
+    def __init__(self, variables: Sequence[VariableIR]) -> None:
+        self.domains = [values_of(v) for v in variables]
+        self.first = np.array([d.start for d in self.domains], float)
+        self.size = 1
+        strides = []
+        for domain in reversed(self.domains):
+            strides.append(self.size)
+            self.size *= len(domain)
+        self.fits = self.size < 1 << 62
+        """Whether numbers fit into 64 bits; if not there are none."""
+        self.strides = np.array(strides[::-1] if self.fits else [0] * len(strides), np.int64)
+
+    def codes(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """The numbers ``(batch,)`` of valuations ``(batch, n)``."""
+        found: NDArray[np.int64] = ((values - self.first).astype(np.int64) * self.strides).sum(axis=1)
+        return found
+
+    def values(self, codes: NDArray[np.int64]) -> Floats:
+        """The valuations ``(batch, n)`` of numbers ``(batch,)``."""
+        out = np.empty((len(codes), len(self.domains)))
+        for i, domain in enumerate(self.domains):
+            out[:, i] = codes // self.strides[i] % len(domain) + domain.start
+        return out
 
 
 def action_name(variables: Sequence[VariableIR], row: Floats) -> str:

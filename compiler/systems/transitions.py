@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from agentc.compiler.agent import SystemIR, VariableIR
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.systems.arithmetic import evaluate
-from agentc.compiler.systems.commands import Branch, Commands, values_of
+from agentc.compiler.systems.commands import Branch, Commands, Numbering
 from agentc.compiler.systems.graph import decode, encode, graph_of
 from agentc.lang.diagnostics import AgentcError, report
 
@@ -107,27 +107,20 @@ def explore(system: SystemIR, *, max_states: int = MAX_STATES) -> ExplicitModel:
 class _Explorer:
     def __init__(self, commands: Commands, max_states: int) -> None:
         self._commands, self._most = commands, max_states
-        self._domains = [values_of(v) for v in commands.states]
-        self._first = np.array([d.start for d in self._domains], float)
-        sizes = [len(d) for d in self._domains]
-        whole = 1
-        strides = []
-        for size in reversed(sizes):
-            strides.append(whole)
-            whole *= size
-        if whole >= 1 << 62:
-            raise AgentcError([report("AS1114", None, name=commands.system.name, most=max_states, valuations=whole)])
-        self._strides = np.array(strides[::-1], np.int64)
-        self._box = whole
-        self._numbers: Numbers = Table(whole) if whole <= TABLE else Search()
+        self._numbering = numbering = Numbering(commands.states)
+        if not numbering.fits:
+            name, valuations = commands.system.name, numbering.size
+            raise AgentcError([report("AS1114", None, name=name, most=max_states, valuations=valuations)])
+        self._strides, self._box = numbering.strides, numbering.size
+        self._numbers: Numbers = Table(self._box) if self._box <= TABLE else Search()
         self._found = _Found()
 
     def run(self) -> ExplicitModel:
         values, probability = self._initial()
-        keys = self._keys(values)
+        keys = self._numbering.codes(values)
         first = self._numbers.new(keys)
         weights = np.bincount(self._numbers.index(keys), probability, len(first)).astype(np.float64)
-        frontier = self._values(first)
+        frontier = self._numbering.values(first)
         total, thin = len(first), 0
         while len(frontier):
             if total > self._most:
@@ -137,7 +130,7 @@ class _Explorer:
                 return self._search_box(first, weights)
             found = self._expand(frontier)
             total += len(found)
-            frontier = self._values(found)
+            frontier = self._numbering.values(found)
         made = self._found
         return ExplicitModel(
             self._commands.states,
@@ -163,7 +156,7 @@ class _Explorer:
     def _search_box(self, first: Ints, weights: Floats) -> ExplicitModel:
         """The model by a search over the numbers of the box, all of which are expanded."""
         found = _Found()
-        parts = [self._outcomes(self._values(np.arange(at, min(at + CHUNK, self._box))), found, strict=False)
+        parts = [self._outcomes(self._numbering.values(np.arange(at, min(at + CHUNK, self._box))), found, strict=False)
                  for at in range(0, self._box, CHUNK)]  # fmt: skip
         key = np.concatenate([k for k, _ in parts])
         probability = np.concatenate([p for _, p in parts])
@@ -176,7 +169,7 @@ class _Explorer:
         for number in order:  # which grows
             for other in successors[bounds[number] : bounds[number + 1]]:
                 if other < 0:
-                    self._outcomes(self._values(np.array([number])), _Found())  # which says what is wrong
+                    self._outcomes(self._numbering.values(np.array([number])), _Found())  # which says what is wrong
                 elif not seen[other]:
                     seen[other] = 1
                     order.append(other)
@@ -189,7 +182,7 @@ class _Explorer:
         of_successor = _ranges(offsets[of_choice], offsets[of_choice + 1])
         return ExplicitModel(
             self._commands.states,
-            self._values(states).astype(np.int64),
+            self._numbering.values(states).astype(np.int64),
             self._commands.actions,
             np.arange(len(first)),
             weights,
@@ -217,7 +210,7 @@ class _Explorer:
         place = base + np.cumsum(sizes, axis=0) - sizes
         key = np.empty(int(per_state.sum()), np.int64)
         probability = np.empty(len(key))
-        keys = self._keys(state)
+        keys = self._numbering.codes(state)
         for a in range(len(commands.actions)):
             held_by = {} if commands.valuations is None else commands.valuations[a]
             for index in np.unique(taken[a][enabled[a]]):
@@ -255,16 +248,6 @@ class _Explorer:
             keys = keys + (after[:, i] - state[:, i]).astype(np.int64) * self._strides[i]
         keys[wrong] = -1
         return keys
-
-    def _keys(self, state: Floats) -> Ints:
-        keys: Ints = ((state - self._first).astype(np.int64) * self._strides).sum(axis=1)
-        return keys
-
-    def _values(self, keys: Ints) -> Floats:
-        out = np.empty((len(keys), len(self._domains)))
-        for i, domain in enumerate(self._domains):
-            out[:, i] = keys // self._strides[i] % len(domain) + domain.start
-        return out
 
     def _initial(self) -> tuple[Floats, Floats]:
         """Every initial state with its probability."""

@@ -76,10 +76,12 @@ def _record(compiled: CompiledAgent, run: Run, path: Path, episodes: int, seed: 
     """Episodes of a trained policy as recorded experience, for learners that read `data`."""
     from agentc.runtime.learn.demonstrations.recording import record
     from agentc.runtime.learn.policy import Policy
+    from agentc.runtime.shielded import shield_of_run
     from agentc.runtime.spec_env import SpecEnv
 
     policy = Policy.load(run.folder)
-    steps = record(lambda: SpecEnv.make(compiled), policy, episodes, seed, path)
+    shield = shield_of_run(run, compiled.agent)
+    steps = record(lambda: SpecEnv.make(compiled, shield=shield), policy, episodes, seed, path)
     click.echo(f"{run.agent} seed {run.seed}: {steps:,} steps of {episodes} episodes in {path}", err=True)
 
 
@@ -90,6 +92,7 @@ def _evaluate(compiled: CompiledAgent, run: Run, episodes: int, seed: int, *, qu
     from agentc.runtime.acceptance import accept
     from agentc.runtime.learn.policy import Policy
     from agentc.runtime.runs import stale
+    from agentc.runtime.shielded import shield_of_run
 
     policy = Policy.load(run.folder)
     show(stale(run, compiled.agent))
@@ -104,7 +107,8 @@ def _evaluate(compiled: CompiledAgent, run: Run, episodes: int, seed: int, *, qu
     def tick(*_: object) -> None:
         next(ticks, None)
 
-    acceptance = accept(compiled, policy, episodes=episodes, seed=seed, on_episode=tick)
+    shield = shield_of_run(run, compiled.agent)
+    acceptance = accept(compiled, policy, episodes=episodes, seed=seed, on_episode=tick, shield=shield)
     tick()
     return acceptance
 

@@ -45,6 +45,7 @@ class DQNConfig(OffPolicyConfig):
     exploration: float = 0.3
     epsilon_start: float = 1.0
     epsilon_end: float = 0.05
+    shield: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ class PPOConfig(CollectingConfig):
     legal_coef: float = 0.0
     target_kl: float = 0.0
     privileged: str = ""
+    shield: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from agentc.runtime.evaluate import Actor, Fitted
 from agentc.runtime.learn.seeding import evaluation_seeds
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.report.page import Frame
+from agentc.runtime.shield import ShieldTable
 from agentc.runtime.spec_env import SpecEnv
 
 MAX_FRAMES = 16
@@ -22,12 +23,14 @@ MAX_SIDE = 220
 """Pixels of the longer side of a picture."""
 
 
-def film(compiled: CompiledAgent, actor: Actor, *, seed: int, render: bool = True) -> tuple[Frame, ...]:
+def film(
+    compiled: CompiledAgent, actor: Actor, *, seed: int, render: bool = True, shield: ShieldTable | None = None
+) -> tuple[Frame, ...]:
     """The frames of one fresh episode: its ends, the steps where a verdict or a proposition changed, and some between.
 
     Environments that draw nothing get their valuation as text.
     """
-    env = SpecEnv.make(compiled, render_mode="rgb_array" if render else None)
+    env = SpecEnv.make(compiled, render_mode="rgb_array" if render else None, shield=shield)
     try:
         if isinstance(actor, Fitted):
             actor.check_spaces(env.observation_space, env.action_space)

@@ -14,8 +14,9 @@ from agentc.runtime.learn.logs import read_metrics
 from agentc.runtime.learn.policy import Policy
 from agentc.runtime.report.charts import Series, line_chart
 from agentc.runtime.report.filmstrip import film
-from agentc.runtime.report.page import render_page
+from agentc.runtime.report.page import Frame, render_page
 from agentc.runtime.runs import EVALUATION, Run, read_json
+from agentc.runtime.shielded import shield_of_run
 
 
 def report_of(compiled: CompiledAgent, source: Source, runs: Sequence[Run], *, film_seed: int = 0) -> str:
@@ -29,7 +30,7 @@ def report_of(compiled: CompiledAgent, source: Source, runs: Sequence[Run], *, f
         curves=_curves(logs, [item.name for item in agent.of_role("task", "behavior")]),
         results=_results(evaluations),
         seeds=_seeds(logs, evaluations),
-        frames=film(compiled, Policy.load(runs[0].folder), seed=film_seed) if runs else (),
+        frames=_film(compiled, runs[0], film_seed) if runs else (),
         footer=f"Written by agentc {version(DISTRIBUTION)} for the runs with seeds "
         f"{', '.join(str(run.seed) for run in runs)}.",
     )
@@ -44,6 +45,12 @@ def _series(
         points = [(float(row["steps"]), value(row)) for row in rows]
         found.append(Series(f"seed {seed}", tuple((x, float(y)) for x, y in points if y is not None)))
     return tuple(found)
+
+
+
+def _film(compiled: CompiledAgent, run: Run, seed: int) -> tuple[Frame, ...]:
+    """An episode of a run's policy, under its shield if it has one."""
+    return film(compiled, Policy.load(run.folder), seed=seed, shield=shield_of_run(run, compiled.agent))
 
 
 def _curves(logs: dict[int, list[dict[str, Any]]], tasks: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -289,7 +289,12 @@ AGENT_ITEMS = st.one_of(
                 setting("require", SMALL),
                 setting("monitor", REFERENCES),
                 setting("fallback", SMALL),
-                st.builds(lambda n, m: ast.Shield(n, m, formula_span=SPAN, **AT), NAMES, st.none() | NAMES),
+                st.builds(
+                    lambda n, m, s: ast.Shield(n, m, s, formula_span=SPAN, **AT),
+                    NAMES,
+                    st.none() | NAMES,
+                    st.none() | RECORDS,
+                ),
             )
         )
     ).map(lambda items: ast.Block("deploy", items, **AT)),

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from agentc.compiler.agent import SystemIR
+from agentc.compiler.automata.dfa import DFA
 from agentc.compiler.automata.ltlf import translate_typed
 from agentc.compiler.codec import encode_agent
 from agentc.compiler.logic.semantics import evaluate
@@ -176,11 +177,13 @@ def _task(problem: Problem, p: Product, horizon: int | None) -> Answer:
 
 def _entered(p: Product) -> set[int]:
     """The states of the automaton that some trace ends in."""
+    assert isinstance(p.automaton, DFA)
     found: set[int] = set()
-    fresh = set(p.automaton.successors(0))
+    automaton = p.automaton
+    fresh = set(automaton.successors(0))
     while fresh:
         found |= fresh
-        fresh = {t for q in fresh for t in p.automaton.successors(q)} - found
+        fresh = {t for q in fresh for t in automaton.successors(q)} - found
     return found
 
 

@@ -6,18 +6,72 @@ traces, which read the label of the initial state first). A pair whose verdict i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agentc.compiler.automata.dfa import DFA
+from agentc.compiler.logic.ir import Formula
 from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.systems.transitions import ExplicitModel
 
 Ints = NDArray[np.int64]
 Bits = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+
+
+class Watcher(Protocol):
+    """What a product reads of an automaton; a :class:`~agentc.compiler.automata.dfa.DFA` is one."""
+
+    @property
+    def atoms(self) -> Sequence[Formula]:
+        """What a letter has the truth of."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many states it has; the first is the initial one."""
+        ...
+
+    @property
+    def verdicts(self) -> Sequence[Verdict]:
+        """The verdict of each state."""
+        ...
+
+    def step(self, state: int, letter: Sequence[bool]) -> int:
+        """The state after a letter."""
+        ...
+
+
+class Joined:
+    """Several automata side by side: a violation of one is a violation of all, and all must hold."""
+
+    def __init__(self, parts: Sequence[DFA]) -> None:
+        self.parts = tuple(parts)
+        self.atoms: tuple[Formula, ...] = tuple(dict.fromkeys(a for p in parts for a in p.atoms))
+        self._letters = [[self.atoms.index(a) for a in p.atoms] for p in parts]
+        self._sizes = [p.size for p in parts]
+        self.size = int(np.prod(self._sizes, dtype=object))
+        self.verdicts = [min(p.verdicts[q] for p, q in zip(parts, self._split(s), strict=True))
+                         for s in range(self.size)]  # fmt: skip
+
+    def _split(self, state: int) -> list[int]:
+        found = []
+        for size in reversed(self._sizes):
+            state, part = divmod(state, size)
+            found.append(part)
+        return found[::-1]
+
+    def step(self, state: int, letter: Sequence[bool]) -> int:
+        """The state after a letter."""
+        joined = 0
+        rows = zip(self.parts, self._split(state), self._letters, self._sizes, strict=True)
+        for part, at, places, size in rows:
+            joined = joined * size + part.step(at, [letter[i] for i in places])
+        return joined
 
 
 @dataclass(frozen=True)
@@ -29,7 +83,7 @@ class Product:
     """
 
     model: ExplicitModel
-    automaton: DFA
+    automaton: Watcher
     state: Ints
     memory: Ints
     verdict: Ints
@@ -60,7 +114,7 @@ class Product:
         return found
 
 
-def letters_of(model: ExplicitModel, automaton: DFA) -> tuple[Ints, Ints]:
+def letters_of(model: ExplicitModel, automaton: Watcher) -> tuple[Ints, Ints]:
     """The letter of each state, and the next automaton state ``(states, letters)``.
 
     Raises ``KeyError`` if an atom reads anything but the model's states.
@@ -76,7 +130,7 @@ def letters_of(model: ExplicitModel, automaton: DFA) -> tuple[Ints, Ints]:
     return letter.reshape(-1).astype(np.int64), table.astype(np.int64)
 
 
-def product(model: ExplicitModel, automaton: DFA, most: int) -> Product:
+def product(model: ExplicitModel, automaton: Watcher, most: int) -> Product:
     """The product. Raises ``ValueError`` for more than ``most`` pairs, and ``KeyError`` as :func:`letters_of`."""
     letter, table = letters_of(model, automaton)
     verdicts = np.array([int(v) for v in automaton.verdicts], np.int64)

@@ -51,8 +51,8 @@ class Iteration:
         return made
 
 
-def within(p: Product, least: bool, steps: int, stop: float = 0.0) -> tuple[Value, Floats]:
-    """The probability that runs of at most ``steps`` steps satisfy the formula when they end, and of each pair.
+def within(p: Product, least: bool, steps: int, stop: float = 0.0) -> tuple[Value, Floats, Floats]:
+    """The probability that runs of at most ``steps`` steps satisfy the formula when they end, with each pair's bounds.
 
     With ``stop`` the iteration ends when the least of it is gained: then the value is a lower bound for any number of
     steps, where being true is final.
@@ -68,7 +68,7 @@ def within(p: Product, least: bool, steps: int, stop: float = 0.0) -> tuple[Valu
         made += 1
         if stop and float(np.abs(low - before).max(initial=0.0)) <= stop:
             break
-    return Value(_start(p, low, up=False), _start(p, high, up=True), made), low
+    return Value(_start(p, low, up=False), _start(p, high, up=True), made), low, high
 
 
 def ever(p: Product, target: Bits, least: bool, tolerance: float, most: int = 1_000_000) -> tuple[Value, Floats] | None:
