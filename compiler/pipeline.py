@@ -8,6 +8,7 @@
     configure settings and backends that the compiler knows     (compiler.configuration)
     lower     CheckedSpec -> AgentIR, all sugar gone            (compiler.lower)
     bound     rewards that could be infinite                    (compiler.boundedness)
+    fit       settings and tasks against the environment        (compiler.training_fit)
     linear    what is stepped `by exact` must be                (compiler.systems.linear)
     examples  run against the reference semantics               (compiler.examples)
     sanity    satisfiable, not valid, violable, not vacuous     (compiler.sanity)
@@ -32,6 +33,7 @@ from agentc.compiler.logic.ir import Formula
 from agentc.compiler.lower import Lowering, lower
 from agentc.compiler.sanity import sanity
 from agentc.compiler.systems.linear import not_linear
+from agentc.compiler.training_fit import misfits
 from agentc.lang import ast
 from agentc.lang.checked import CheckedSpec
 from agentc.lang.checker import check_module, ordered
@@ -106,8 +108,9 @@ def check(
         here = [*parsed.diagnostics, *spec.diagnostics, *check_configuration(spec)]
         if not _failed(here):
             lowered = lower(spec)
-            for agent in lowered:
+            for agent, written in zip(lowered, spec.agents, strict=True):
                 here.extend(unclipped_rewards(agent))
+                here.extend(misfits(agent, None if written.train is None else written.train.algorithm_span))
                 if agent.system is not None:
                     here.extend(not_linear(agent.system))
                 if examples:

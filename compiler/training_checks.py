@@ -15,7 +15,7 @@ def _number(values: Mapping[str, Scalar], name: str, default: float = 0.0) -> fl
 
 
 def _data(values: Mapping[str, Scalar]) -> str | None:
-    if values.get("data", "x") == "":
+    if values.get("data", "x") == "" and "imitation" not in values:
         return "`data` has to name the file of recorded experience that is learned from"
     return None
 
@@ -59,7 +59,38 @@ def _memory(values: Mapping[str, Scalar]) -> str | None:
     return None
 
 
-RULES: tuple[Rule, ...] = (_data, _warmup, _returns, _group, _dual, _epsilon, _memory)
+def _demonstrations(values: Mapping[str, Scalar]) -> str | None:
+    used = [name for name in ("pretrain", "imitation", "imitation_end") if _number(values, name) > 0]
+    if not used:
+        return None
+    if values.get("data") == "":
+        return f"`{used[0]}` clones demonstrations, and `data` names no file of them"
+    if values.get("normalize_observations") is True and _number(values, "pretrain") > 0:
+        return "`pretrain` would clone before anything is known of the scale that `normalize_observations` finds"
+    return None
+
+
+def _teacher(values: Mapping[str, Scalar]) -> str | None:
+    if values.get("teacher") == "staged" and values.get("stages") == "":
+        return "`teacher = staged` goes through the tasks of `stages`, and there are none"
+    return None
+
+
+def _reset(values: Mapping[str, Scalar]) -> str | None:
+    if values.get("reset") == "snapshots" and values.get("reset_data") == "":
+        return "`reset = snapshots` begins in recorded states, and `reset_data` names no file of them"
+    return None
+
+
+def _group_of_one(values: Mapping[str, Scalar]) -> str | None:
+    if "group" in values and _number(values, "group") < 2:
+        return "a group of one: advantages are normalised over the group, and each would be 0"
+    return None
+
+
+RULES: tuple[Rule, ...] = (
+    _data, _warmup, _returns, _group, _dual, _epsilon, _memory, _demonstrations, _teacher, _reset, _group_of_one,
+)  # fmt: skip
 
 
 def conflicts(values: Mapping[str, Scalar]) -> list[str]:

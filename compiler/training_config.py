@@ -141,10 +141,47 @@ _REWARD = (
 _SHIELD = (
     Setting("shield", "bool", False, "Act under the shields that `deploy` names, as a mask of the actions."),
 )
+_STARTS = (
+    Setting(
+        "teacher",
+        "choice",
+        "none",
+        "Which task comes next, where tasks have parameters: as the environment draws it, uniformly, in stages, or "
+        "where returns change (ALP-GMM).",
+        choices=("none", "uniform", "staged", "alp_gmm"),
+    ),
+    Setting("stages", "text", "", 'The tasks of `staged`, parameters by blanks, tasks by `;`: "0.1 2; 0.5 2".'),
+    Setting("stage_threshold", "float", 0.9, "Mean return of the last 20 episodes that leads to the next stage."),
+    Setting("stage_every", "int", 0, "Steps of a stage, in place of the threshold; 0 for the threshold.", 0),
+    Setting("fit_every", "int", 250, "Episodes between two fits of `alp_gmm`.", 10, 1_000_000),
+    Setting("random_tasks", "float", 0.2, "Share of tasks that `alp_gmm` draws uniformly.", 0, 1),
+    Setting(
+        "reset",
+        "choice",
+        "task",
+        "Where episodes begin: as the environment says, or in states of recorded episodes.",
+        choices=("task", "snapshots"),
+    ),
+    Setting("reset_data", "text", "", "The file of those episodes."),
+    Setting("reset_clusters", "int", 6, "Clusters of their states, drawn alike; 1 draws among all states.", 1, 10_000),
+    Setting("reset_until", "int", 100_000, "Steps of the run in which episodes begin there.", 1),
+    Setting("reset_steps", "int", 0, "Steps after which an episode that began there is cut; 0 for its own end.", 0),
+)
 _PRIVILEGED = (
     Setting("privileged", "text", "", "Parts of the observation that the value function alone reads, by name."),
 )
 _DISCOUNT = {"discount": "reward { discount = ... }", "gamma": "reward { discount = ... }"}
+
+_WEIGHTING = (
+    Setting(
+        "weighting",
+        "choice",
+        "uniform",
+        "Which episodes are drawn more often: none, or those of high return or advantage.",
+        choices=("uniform", "return", "advantage"),
+    ),
+    Setting("weight_alpha", "float", 0.1, "How even the weights are: they are `softmax(x / alpha)`.", 0, low_open=True),
+)
 
 PPO = TrainerSchema(
     "ppo",
@@ -175,7 +212,17 @@ PPO = TrainerSchema(
             Setting("legal_coef", "float", 0.0, "Weight of minus the logarithm of the legal actions' mass.", 0),
             Setting("target_kl", "float", 0.0, "End an update when the policy has moved this far; 0 for never.", 0),
         ),
+        (
+            Setting("data", "text", "", "The file of demonstrations, if there are any."),
+            Setting("pretrain", "int", 0, "Gradient steps of cloning them before the first rollout.", 0),
+            Setting("imitation", "float", 0.0, "Weight of cloning them beside the objective, at first.", 0),
+            Setting("imitation_end", "float", 0.0, "That weight in the end.", 0),
+            Setting("imitation_share", "float", 1.0, "Share of `steps` over which it changes.", 0, 1, low_open=True),
+            Setting("imitation_batch", "int", 256, "Demonstrated steps of a gradient step.", 1, 1_000_000),
+            *_WEIGHTING,
+        ),
         _REWARD,
+        _STARTS,
         _NETWORK,
         _PRIVILEGED,
         _SHIELD,
@@ -221,6 +268,7 @@ DQN = TrainerSchema(
         ),
         _ADAM,
         _REWARD,
+        _STARTS,
         _NETWORK,
         _SHIELD,
         **{**_OFF_POLICY, "learning_rate": 1e-3, "max_grad_norm": 10.0, "hidden": 64, "batch": 64},
@@ -242,7 +290,7 @@ _FILE = Setting("data", "text", "", "The file of recorded experience.")
 SAC = TrainerSchema(
     "sac",
     "Soft actor-critic: entropy-regularised learning from replay, continuous or discrete.",
-    _settings(_RUN, _REPLAY, _SOFT, _ADAM, _REWARD, _NETWORK, _PRIVILEGED, **_OFF_POLICY),
+    _settings(_RUN, _REPLAY, _SOFT, _ADAM, _REWARD, _STARTS, _NETWORK, _PRIVILEGED, **_OFF_POLICY),
     _DISCOUNT,
 )
 
@@ -256,6 +304,7 @@ RLPD = TrainerSchema(
         _SOFT,
         _ADAM,
         _REWARD,
+        _STARTS,
         _NETWORK,
         _PRIVILEGED,
         **{**_OFF_POLICY, "critics": 10, "layer_norm": True, "updates": 10},
@@ -282,6 +331,7 @@ TD3 = TrainerSchema(
         ),
         _ADAM,
         _REWARD,
+        _STARTS,
         _NETWORK,
         _PRIVILEGED,
         **_OFF_POLICY,
@@ -294,14 +344,7 @@ _OFFLINE = (
     Setting("rollout", "int", 500, "Gradient steps between two lines of the log.", 1, 1_000_000),
     _FILE,
     Setting("batch", "int", 256, "Transitions of a gradient step.", 1, 1_000_000),
-    Setting(
-        "weighting",
-        "choice",
-        "uniform",
-        "Which episodes are drawn more often: none, or those of high return or advantage.",
-        choices=("uniform", "return", "advantage"),
-    ),
-    Setting("weight_alpha", "float", 0.1, "How even the weights are: they are `softmax(x / alpha)`.", 0, low_open=True),
+    *_WEIGHTING,
 )
 _OFFLINE_RUN = (*(s for s in _RUN if s.name != "envs"), *_OFFLINE)
 _OFFLINE_DEFAULTS = {k: v for k, v in _OFF_POLICY.items() if k != "envs"}

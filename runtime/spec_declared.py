@@ -14,9 +14,10 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from agentc.compiler.agent import VariableIR
-from agentc.runtime.envs.declared import DeclaredEnv
+from agentc.runtime.envs.declared import DeclaredEnv, task_space_of, with_task
 from agentc.runtime.envs.declared_batch import DeclaredBatch, Situation, situation_in_words
 from agentc.runtime.learn.episodes import generator_state, packed, restore_generator, unpacked
+from agentc.runtime.learn.vector import Options
 
 Array = NDArray[Any]
 
@@ -26,36 +27,66 @@ class DeclaredRows:
 
     def __init__(self, env: DeclaredEnv, names: Sequence[str], num_envs: int) -> None:
         self.batch = DeclaredBatch(env.system, env.batch.horizon, num_envs)
+        self.task_space = task_space_of(env.system)
+        self._player = env
+        self._played: dict[tuple[int, bytes], list[Situation]] = {}
+        self._left = np.zeros(num_envs, np.int64)
         self._generators: list[np.random.Generator] = []
         self._names = names
         self._states = {v.name: (i, v) for i, v in enumerate(env.system.states)}
         self._inputs = {f"action.{v.name}": (i, v) for i, v in enumerate(env.system.inputs)}
 
-    def reset(self, seeds: Sequence[int | None]) -> None:
+    def reset(self, seeds: Sequence[int | None], options: Options | None = None) -> None:
         """Start new episodes everywhere; a row without a seed goes on with its generator."""
         for i, seed in enumerate(seeds):
             if seed is not None or i >= len(self._generators):
                 self._generators[i : i + 1] = [seeding.np_random(seed)[0]]
-        self.restart(range(len(seeds)))
+        self.restart(range(len(seeds)), options)
 
-    def restart(self, rows: Iterable[int]) -> None:
-        """Start new episodes in some rows."""
+    def restart(self, rows: Iterable[int], options: Options | None = None) -> None:
+        """Start new episodes in some rows, on the task or in the snapshot that ``options`` says."""
         for row in rows:
             self.batch.reset(row, self._generators[row])
+            said = {} if options is None else options(row) or {}
+            self._left[row] = 0
+            if "task" in said:
+                self.batch.place(row, with_task(self.batch.system, self.batch.situation(row), said["task"]))
+            if "snapshot" in said:
+                self.batch.place(row, self._state_of(said["snapshot"]))
+                self._left[row] = said["snapshot"].get("limit", 0)
 
     def step(self, actions: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Act everywhere; ``(terminated, truncated)``."""
-        return self.batch.step(actions)
+        terminated, truncated = self.batch.step(actions)
+        if self._left.any():
+            truncated = truncated | (self._left == 1)
+            self._left = np.maximum(self._left - 1, 0)
+        return terminated, truncated
+
+    def _state_of(self, snapshot: Mapping[str, Any]) -> Situation:
+        """Where a recorded episode was after its first actions; played once and kept."""
+        seed, actions = int(snapshot["seed"]), np.asarray(snapshot["actions"])
+        key = (seed, actions.tobytes())
+        if key not in self._played:
+            self._player.reset(seed=seed)
+            at = [self._player.batch.situation(0)]
+            for k, action in enumerate(actions):
+                self._player.step(action)
+                at.append(self._player.batch.situation(0))
+                self._played.setdefault((seed, actions[: k + 1].tobytes()), at[k + 1 : k + 2])
+        situation = self._played[key][0]
+        return Situation(situation.state, situation.mode, 0, None)
 
     def snapshot(self) -> dict[str, Array]:
         """Everything that later steps depend on, as arrays by name."""
         generators = packed([generator_state(g) for g in self._generators])
         b = self.batch
-        arrays = {"state": b.state, "mode": b.mode, "steps": b.steps, "action": b.action}
+        arrays = {"state": b.state, "mode": b.mode, "steps": b.steps, "action": b.action, "left": self._left}
         return {**{name: array.copy() for name, array in arrays.items()}, "generators": generators}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Back from :meth:`snapshot`."""
+        self._left = state["left"].copy()
         self._generators = []
         for given in unpacked(state["generators"]):
             self._generators.append(seeding.np_random(0)[0])

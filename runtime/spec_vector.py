@@ -27,6 +27,7 @@ from agentc.runtime.envs.declared import DeclaredEnv
 from agentc.runtime.envs.registry import environment_of
 from agentc.runtime.labelling import Labeller, encode
 from agentc.runtime.learn.episodes import EpisodeLog
+from agentc.runtime.learn.resets.snapshots import Replayed
 from agentc.runtime.learn.seeding import training_seeds
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.learn.vector import Array, Observation, Options, StepBatch
@@ -50,6 +51,7 @@ class SpecVectorEnv:
         spec: the compiled agent (or its ``AgentIR``).
         num_envs: how many environments, N.
         make: makes one environment; by default that which the spec names.
+        snapshots: whether episodes may begin in the snapshots of a reset (:mod:`agentc.runtime.learn.resets`).
         signals, observation, horizon, shaping, shield: as for :class:`agentc.runtime.spec_env.SpecEnv`.
 
     Observations, rewards and ends are those of N ``SpecEnv``. In ``StepBatch.info``, ``return`` is without shaping.
@@ -66,15 +68,20 @@ class SpecVectorEnv:
         horizon: int | None = None,
         shaping: bool = True,
         shield: ShieldTable | None = None,
+        snapshots: bool = False,
     ) -> None:
         self.compiled = spec if isinstance(spec, CompiledAgent) else CompiledAgent.from_ir(spec)
         self.num_envs = num_envs
         first = (make or self._declared)()
+        self.task_space: spaces.Box | None = getattr(first.unwrapped, "task_space", None)
+        """The box of the parameters that a teacher may choose, None where tasks have none."""
         machine = self.compiled.reward_machine
         names = needed_signals(machine.atoms)
         self._rows = self._declared_rows(first, names) if make is None and signals is None else None
         copies = range(1, num_envs if self._rows is None else 1)
         self._envs = [first, *((make or self._declared)() for _ in copies)]
+        if snapshots and self._rows is None:
+            self._envs = [Replayed(env) for env in self._envs]
         self._logs = [EpisodeLog(env, replay=True) for env in self._envs]
         self.options: Options | None = None
         """Called with an environment's number before its reset; what it returns goes there as ``options``."""
@@ -145,7 +152,7 @@ class SpecVectorEnv:
         seeds: Sequence[int | None] = [None] * self.num_envs if seed is None else training_seeds(seed, self.num_envs)
         buffer = self._next_buffer()
         if self._rows is not None:
-            self._rows.reset(seeds)
+            self._rows.reset(seeds, self.options)
             self._own_mask = self._rows.batch.mask()
             buffer.put_all(self._rows.batch.observation())
         else:
@@ -194,7 +201,7 @@ class SpecVectorEnv:
             final_masks = None if masks is None else masks.copy()
             info = self._statistics(done)
             if self._rows is not None:
-                self._rows.restart(np.flatnonzero(ended).tolist())
+                self._rows.restart(np.flatnonzero(ended).tolist(), self.options)
                 buffer.put_all(self._rows.batch.observation())
                 self._own_mask = self._rows.batch.mask()
             else:

@@ -10,7 +10,7 @@ from agentc.compiler.agent import AgentIR, Literalish
 from agentc.compiler.training_config import Scalar
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
-from agentc.runtime.learn.configuration import CollectingConfig, TrainingConfig
+from agentc.runtime.learn.configuration import CollectingConfig, StartingConfig, TrainingConfig
 from agentc.runtime.learn.machine_config import MachineConfig
 from agentc.runtime.learn.registry import LEARNERS, configuration_class
 from agentc.runtime.learn.train import Callback, TrainResult, train
@@ -58,7 +58,8 @@ def environment(
     in_turn = isinstance(config, CollectingConfig) and config.tasks == "each"
     if not isinstance(config, CollectingConfig) or not (in_turn or counterfactual or isinstance(config, MachineConfig)):
         envs = config.envs if isinstance(config, CollectingConfig) else 1
-        return SpecVectorEnv(compiled, envs, shield=shield)
+        snapshots = isinstance(config, StartingConfig) and config.reset == "snapshots"
+        return SpecVectorEnv(compiled, envs, shield=shield, snapshots=snapshots)
     if shield is not None:
         why = "a learner that reads the table of the reward machines knows no masks"
         raise AgentcError([report("AS1344", None, agent=compiled.agent.name, why=why)])

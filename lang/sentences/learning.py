@@ -23,6 +23,16 @@ ROWS: tuple[Entry, ...] = (
           "restore it, or delete it and run the experiment again"),
     Entry("AS1507", "benchmark-of-one-part", ERROR, "the benchmark `{name}` has no parts, and `{number}` names one",
           "leave it out; `agentc bench methods` has numbers"),
+    # ---------------------------------------------------------------- settings against the environment
+    Entry("AS1508", "setting-needs-environment", ERROR, "`{setting}` cannot work for `{agent}`: {reason}"),
+    Entry("AS1509", "actions-of-another-kind", ERROR,
+          "`train {algorithm}` as it is set needs {wanted} actions, and those of `{agent}` are {found}"),
+    Entry("AS1510", "task-beyond-horizon", ERROR,
+          "`{task}` takes {least} steps at least, and an episode has {horizon}: it can never be satisfied",
+          "give the environment a longer horizon, or the task shorter intervals"),
+    Entry("AS1511", "data-without-seeds", ERROR,
+          "`{path}` does not say the seeds of its episodes: they cannot be played again",
+          "record it with `agentc eval --record FILE`"),
     # ---------------------------------------------------------------- reward machines
     Entry("AS1500", "machine-too-large", ERROR,
           "the reward machine of `{agent}` is too large for a table: {found}, and at most {limit} fit",

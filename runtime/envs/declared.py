@@ -2,7 +2,8 @@
 
 It pays nothing: tasks come from a spec. An episode is truncated after ``horizon`` steps; a transition system
 terminates where no action is enabled. ``info["action_mask"]`` has the enabled actions of a transition system.
-``reset(options={"state": {...}, "mode": ...})`` starts where it is told, the rest is drawn.
+``reset(options={"state": {...}, "mode": ...})`` starts where it is told, the rest is drawn; ``{"task": [...]}`` gives
+the parameters of ``task_space``, the initial values that ``init`` leaves open.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from agentc.compiler.agent import AgentIR, SystemIR
 from agentc.compiler.systems.graph import decode, encode
 from agentc.compiler.systems.simulate import domain_of
+from agentc.compiler.training_fit import task_parameters
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.lang.spelling import nearest
 from agentc.runtime.envs.declared_batch import DeclaredBatch, Situation, situation_in_words
@@ -59,6 +61,7 @@ class DeclaredEnv(gymnasium.Env[Any, Any]):
         self.system = system
         self.batch = DeclaredBatch(system, horizon, 1)
         self.action_space, self.observation_space = self.batch.action_space, self.batch.observation_space
+        self.task_space = task_space_of(system)
         self.render_mode = render_mode
         self._drawing = drawing
         self._trail: list[tuple[float, ...]] = []
@@ -69,7 +72,9 @@ class DeclaredEnv(gymnasium.Env[Any, Any]):
         """Draw an initial state. Raises :class:`AgentcError`: AS1108, AS1116 for a start that is none."""
         super().reset(seed=seed)
         self.batch.reset(0, self.np_random)
-        if options:
+        if options and "task" in options:
+            self.batch.place(0, with_task(self.system, self.batch.situation(0), options["task"]))
+        if options and ("state" in options or "mode" in options):
             self.batch.place(0, self._placed(options))
         self._trail = [self.batch.situation(0).state]
         return self.batch.observed(0), self._info()
@@ -142,6 +147,26 @@ class DeclaredEnv(gymnasium.Env[Any, Any]):
                 raise _no_start(f"there is no mode `{wrong}`", nearest(wrong, self.batch.modes))
             mode = self.batch.modes.index(options["mode"])
         return Situation(tuple(state), mode, 0, None)
+
+
+def task_space_of(system: SystemIR) -> gymnasium.spaces.Box | None:
+    """The box of a task's parameters (:func:`~agentc.compiler.training_fit.task_parameters`); None without any."""
+    found = task_parameters(system)
+    if not found:
+        return None
+    low, high = (np.array(bound) for bound in zip(*((lo, hi) for _, lo, hi in found), strict=True))
+    return gymnasium.spaces.Box(low, high, dtype=np.float64)
+
+
+def with_task(system: SystemIR, situation: Situation, task: Sequence[float]) -> Situation:
+    """A situation with the parameters of a task in place of what was drawn; whole numbers where states are."""
+    state = list(situation.state)
+    index = {v.name: (i, v.kind) for i, v in enumerate(system.states)}
+    for (name, lo, hi), value in zip(task_parameters(system), task, strict=True):
+        at, kind = index[name]
+        inside = min(max(float(value), lo), hi)
+        state[at] = round(inside) if kind == "int" else inside
+    return situation._replace(state=tuple(state))
 
 
 class DeclaredReader:

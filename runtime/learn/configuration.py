@@ -61,3 +61,20 @@ class CollectingConfig(TrainingConfig):
     normalize_rewards: bool = False
     novelty: float = 0.0
     tasks: str = "together"
+
+
+@dataclass(frozen=True, slots=True)
+class StartingConfig(CollectingConfig):
+    """What learners are told besides that can choose tasks and states to begin in; see ``starts.py``."""
+
+    teacher: str = "none"
+    stages: str = ""
+    stage_threshold: float = 0.9
+    stage_every: int = 0
+    fit_every: int = 250
+    random_tasks: float = 0.2
+    reset: str = "task"
+    reset_data: str = ""
+    reset_clusters: int = 6
+    reset_until: int = 100_000
+    reset_steps: int = 0

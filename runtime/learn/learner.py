@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,15 @@ class Moment:
     steps: int
     total: int
     updates: int
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A learner that does something once, before the first step of a run: learn from demonstrations, say."""
+
+    def prepare(self, randomness: np.random.Generator) -> None:
+        """What comes before the first step; a resumed run has its outcome in its weights."""
+        ...
 
 
 class Learner(Protocol):

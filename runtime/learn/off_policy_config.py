@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agentc.runtime.learn.configuration import CollectingConfig, TrainingConfig
+from agentc.runtime.learn.configuration import StartingConfig, TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)
-class OffPolicyConfig(CollectingConfig):
+class OffPolicyConfig(StartingConfig):
     """What all of them are told; see :data:`agentc.compiler.training_config.TRAINERS`."""
 
     envs: int = 1

@@ -65,6 +65,12 @@ class FlatAdam:
         self.step(learning_rate, epsilon=epsilon)
         return norm
 
+    def forget(self) -> None:
+        """Begin anew: no moments, no steps."""
+        self.first.zero_()
+        self.second.zero_()
+        self.count = 0
+
     def state(self) -> dict[str, Array]:
         """The moments and the number of steps."""
         return {"first": self.first.numpy(), "second": self.second.numpy(), "count": np.array([self.count])}

@@ -9,7 +9,8 @@ Deviations: values and log-probabilities of a rollout are computed in one pass a
 acted; illegal actions are masked out of the distribution (Huang and Ontañón, 2022), whose masks are replayed from
 the constraint's states; losses and entropies are means over decisions: a step with a single legal action is none.
 ``legal_coef`` adds minus the logarithm of the legal mass of the unmasked distribution, so that the policy learns to
-do without its mask.
+do without its mask. Demonstrations may be cloned before and during training
+(:mod:`agentc.runtime.learn.demonstrations.cloning`); networks are then computed with torch, not by hand.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from torch import Tensor
 
 from agentc.runtime.learn.acting import StochasticActor
 from agentc.runtime.learn.architecture import Architecture
-from agentc.runtime.learn.configuration import CollectingConfig
 from agentc.runtime.learn.credit.estimators import CREDITS
+from agentc.runtime.learn.demonstrations.cloning import Cloning, CloningConfig
 from agentc.runtime.learn.distributions import Categorical
 from agentc.runtime.learn.learner import Moment
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
@@ -41,7 +42,7 @@ from agentc.runtime.learn.vector import Array
 
 
 @dataclass(frozen=True, slots=True)
-class PPOConfig(CollectingConfig):
+class PPOConfig(CloningConfig):
     """The settings of ``train ppo``, documented in :data:`agentc.compiler.training_config.PPO`.
 
     ``privileged`` are names of observation parts for the value function alone, separated by blanks.
@@ -85,6 +86,7 @@ class UpdateStatistics:
     epochs: int
     decisions: float = 1.0
     legal_mass: float = 1.0
+    imitation_loss: float = 0.0
 
 
 class PPOLearner:
@@ -102,13 +104,20 @@ class PPOLearner:
         self.network = ActorCritic(architecture, generator)
         self.optimizer = FlatAdam(self.network)
         self.actor = StochasticActor(self.network)
+        self._cloning = Cloning(architecture, config) if config.data else None
         self._by_hand: DenseClipped | None = None
-        if by_hand and is_dense(architecture):
+        imitates = self._cloning is not None and self._cloning.concurrent
+        if by_hand and is_dense(architecture) and not imitates:
             dense = DenseActorCritic(self.network)
             self.actor, self._by_hand = DenseActor(self.network, dense), DenseClipped(dense, self.optimizer, config)
             self._dense = dense
         self.cycle = config.rollout
         self._credit = CREDITS[config.credit](config.discount, config.gae_lambda)
+
+    def prepare(self, randomness: np.random.Generator) -> None:
+        """Clone demonstrations, before the first rollout of a run."""
+        if self._cloning is not None and self.config.pretrain > 0:
+            self._cloning.pretrain(self.network, self.optimizer, randomness)
 
     def learn(self, trajectory: Trajectory | None, randomness: np.random.Generator, at: Moment) -> Mapping[str, float]:
         """One update; see :meth:`update`."""
@@ -187,6 +196,8 @@ class PPOLearner:
         sums = np.zeros(7)
         count = 0
         epochs = 0
+        if self._cloning is not None:
+            self._cloning.begin(at[0] - total, randomness)
         for _ in range(c.epochs):
             order = randomness.permutation(total)
             epochs += 1
@@ -204,9 +215,9 @@ class PPOLearner:
         policy_loss, error, entropy, kl, clip_fraction, grad_norm, mass = (sums / count).tolist()
         spread = float(targets.var())
         explained = 1.0 - float(advantages.var()) / spread if spread > 0.0 else 0.0
-        return UpdateStatistics(
-            policy_loss, error, entropy, kl, clip_fraction, grad_norm, explained, learning_rate, epochs, share, mass
-        )
+        imitated = 0.0 if self._cloning is None else self._cloning.mean_loss
+        found = (policy_loss, error, entropy, kl, clip_fraction, grad_norm, explained)
+        return UpdateStatistics(*found, learning_rate, epochs, share, mass, imitated)
 
     def _minibatches(
         self,
@@ -278,6 +289,8 @@ class PPOLearner:
             mass = float(log_mass.detach().exp().mean())
             if c.legal_coef > 0.0:
                 loss = loss - c.legal_coef * log_mass.mean()
+        if self._cloning is not None and self._cloning.weight > 0.0:
+            loss = loss + self._cloning.weight * self._cloning.loss(self.network)
         refuse(("loss", float(loss.detach())), at=at)
         norm = self.optimizer.descend(loss, learning_rate, c.max_grad_norm, at)
         with torch.no_grad():

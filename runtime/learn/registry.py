@@ -67,6 +67,8 @@ LEARNERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
 VALUES: dict[str, str] = {
     "credit": "agentc.runtime.learn.credit.estimators:CREDITS",
     "replay": "agentc.runtime.learn.off_policy:REPLAYS",
+    "teacher": "agentc.runtime.learn.starts:TEACHERS",
+    "reset": "agentc.runtime.learn.starts:RESETS",
     "weighting": "agentc.runtime.learn.demonstrations.weighting:WEIGHTINGS",
 }
 """By slot: the table of its values."""

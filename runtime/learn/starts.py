@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agentc.compiler.training_fit import stages_of
+from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.learn.configuration import StartingConfig, TrainingConfig
 from agentc.runtime.learn.episodes import generator_state, packed, restore_generator, unpacked
+from agentc.runtime.learn.resets.snapshots import Snapshots
 from agentc.runtime.learn.slots import Reset, State, Stateful, Teacher
+from agentc.runtime.learn.teachers.alp_gmm import ALPGMM
+from agentc.runtime.learn.teachers.staged import Staged
+from agentc.runtime.learn.teachers.uniform import Uniform
 from agentc.runtime.learn.vector import Array
 
 
@@ -67,3 +75,56 @@ class Starts:
         for name, part in (("teacher", self._teacher), ("reset", self._reset)):
             if isinstance(part, Stateful):
                 part.restore({k[len(name) + 1 :]: a for k, a in state.items() if k.startswith(f"{name}/")})
+
+
+def _uniform(config: StartingConfig, low: Array, high: Array) -> Teacher:
+    return Uniform(low, high)
+
+
+def _staged(config: StartingConfig, low: Array, high: Array) -> Teacher:
+    tasks = stages_of(config.stages)
+    if config.stage_every > 0:
+        return Staged(tasks, every=config.stage_every)
+    return Staged(tasks, threshold=config.stage_threshold)
+
+
+def _alp_gmm(config: StartingConfig, low: Array, high: Array) -> Teacher:
+    return ALPGMM(low, high, config.fit_every, config.random_tasks)
+
+
+TEACHERS: dict[str, Callable[[StartingConfig, Array, Array], Teacher] | None] = {
+    "none": None,
+    "uniform": _uniform,
+    "staged": _staged,
+    "alp_gmm": _alp_gmm,
+}
+"""M8 by name: from the settings and the bounds of a task's parameters."""
+
+
+def _snapshots(config: StartingConfig) -> Reset:
+    return Snapshots.load(
+        Path(config.reset_data), config.reset_clusters, config.reset_until, config.seed, config.reset_steps
+    )
+
+
+RESETS: dict[str, Callable[[StartingConfig], Reset] | None] = {"task": None, "snapshots": _snapshots}
+"""M7 by name, from the settings."""
+
+
+def starts_of(config: TrainingConfig, env: object) -> Starts | None:
+    """The teacher and the reset that the settings name; None for the environment's own ways.
+
+    Raises :class:`AgentcError`: AS1508 for a teacher where tasks have no parameters, and what reading a file raises.
+    """
+    if not isinstance(config, StartingConfig):
+        return None
+    make_teacher, make_reset = TEACHERS[config.teacher], RESETS[config.reset]
+    teacher = None
+    if make_teacher is not None:
+        space = getattr(env, "task_space", None)
+        if space is None:
+            why = f"tasks need parameters, and those of {type(env).__name__} have none"
+            raise AgentcError([report("AS1508", None, setting=f"teacher = {config.teacher}", agent="it", reason=why)])
+        teacher = make_teacher(config, space.low, space.high)
+    reset = None if make_reset is None else make_reset(config)
+    return None if teacher is None and reset is None else Starts(teacher, reset, config.seed)

@@ -32,13 +32,13 @@ from agentc.runtime.learn.checkpoint import Checkpoint
 from agentc.runtime.learn.collect.rollout import Rollout
 from agentc.runtime.learn.configuration import TrainingConfig
 from agentc.runtime.learn.episodes import generator_state, restore_generator
-from agentc.runtime.learn.learner import Moment
+from agentc.runtime.learn.learner import Moment, Preparing
 from agentc.runtime.learn.logs import Logs
 from agentc.runtime.learn.normalize import RunningMoments
 from agentc.runtime.learn.registry import prepare
 from agentc.runtime.learn.rewards import LearningReward
 from agentc.runtime.learn.seeding import learner_sequence, resumed_seed
-from agentc.runtime.learn.starts import Starts
+from agentc.runtime.learn.starts import Starts, starts_of
 from agentc.runtime.learn.statistics import EpisodeStatistics, EpisodeWindow
 from agentc.runtime.learn.trajectory import Trajectory
 from agentc.runtime.learn.vector import VectorEnv
@@ -101,7 +101,7 @@ def train(
     """Train for ``config.steps`` environment steps, rounded up to whole steps of all environments.
 
     The algorithm is that of the configuration's class. Of one that learns from recorded data alone, the steps are
-    gradient steps. ``starts`` chooses the tasks and the states in which episodes begin.
+    gradient steps. ``starts`` chooses the tasks and the states in which episodes begin; by default as the settings say.
 
     Writes ``checkpoint.json``, its weights, ``metrics.jsonl`` and ``tensorboard/`` into ``out_dir``. With
     ``resume`` it goes on from the checkpoint there, if there is one. Ctrl-C ends the run after the update
@@ -137,7 +137,7 @@ class _Run:
         self.moments = RunningMoments(sum(p.size for p in self.vectors))
         self.window = EpisodeWindow()
         self.rollout: Rollout | None = None
-        self.starts = starts
+        self.starts = starts = starts_of(config, self.env) if starts is None else starts
         if starts is not None:
             if not hasattr(self.env, "options"):
                 raise TypeError(f"{type(self.env).__name__} takes no options of a reset")
@@ -154,6 +154,8 @@ class _Run:
         path = self.out_dir / checkpoints.FILE_NAME
         finish = Finish.COMPLETE if self.steps >= c.steps else None
         how = None
+        if resumed is None and isinstance(self.learner, Preparing):
+            self.learner.prepare(self.randomness)
         if finish is None:
             how = self._begin(resumed)
         if resumed is None:

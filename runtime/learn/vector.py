@@ -132,6 +132,8 @@ class SyncVector:
         self.num_envs = len(self._envs)
         self.observation_space: gymnasium.Space[Any] = self._envs[0].observation_space
         self.action_space: gymnasium.Space[Any] = self._envs[0].action_space
+        self.task_space: spaces.Box | None = getattr(self._envs[0].unwrapped, "task_space", None)
+        """The box of the parameters that a teacher may choose, None where tasks have none."""
         self.action_mask: NDArray[np.bool_] | None = None
         self.options: Options | None = None
         """Called with an environment's number before its reset; what it returns goes there as ``options``."""

@@ -58,6 +58,12 @@ class HistoryVector:
     def options(self, value: Options | None) -> None:
         self._env.options = value  # type: ignore[attr-defined]
 
+    @property
+    def task_space(self) -> spaces.Box | None:
+        """The parameters of tasks, as of the environment inside."""
+        found: spaces.Box | None = getattr(self._env, "task_space", None)
+        return found
+
     def reset(self, seed: int | None) -> Observation:
         """Start new episodes."""
         return self._begun(self._env.reset(seed), np.ones(self.num_envs, np.bool_))

@@ -2,7 +2,8 @@
 
 A file is a safetensors file with one row a step, episodes one after the other: ``observations/PART``,
 ``next_observations/PART``, ``actions`` (as the environment took them, discrete ones counted from 0), ``rewards``,
-``terminated`` and ``truncated``. The same rows make the same bytes. :func:`write` writes it,
+``terminated``, ``truncated`` and, where episodes are to be played again, ``seeds``. The same rows make the same bytes.
+:func:`write` writes it,
 :func:`agentc.runtime.learn.demonstrations.recording.record` makes one from any policy.
 """
 
@@ -56,7 +57,7 @@ class Recorded:
         Raises :class:`AgentcError`: AS1532 where there is no such file, AS1533 for one that cannot be read, AS1534
         where it holds something else than the learner reads or does.
         """
-        columns = _read(path)
+        columns = read_columns(path)
         count = len(columns["rewards"])
         parts: dict[str, dict[str, Array]] = {"observations": {}, "next_observations": {}}
         for group, found in parts.items():
@@ -93,7 +94,8 @@ class Recorded:
         return within
 
 
-def _read(path: Path) -> dict[str, Array]:
+def read_columns(path: Path) -> dict[str, Array]:
+    """The columns of a file. Raises AS1532 where there is none, AS1533 for one that cannot be read."""
     try:
         columns: dict[str, Array] = safetensors.numpy.load(path.read_bytes())
     except (FileNotFoundError, IsADirectoryError):

@@ -46,13 +46,14 @@ def record(
 ) -> int:
     """Write ``episodes`` episodes of ``policy`` to ``path``; the number of steps.
 
-    Each begins with a fresh seed that no training run is given. Raises AS0843 if the file cannot be written.
+    Each begins with a fresh seed that no training run is given; ``seeds`` has it for every step. Raises AS0843 if the
+    file cannot be written.
     """
     env = make_env()
     if isinstance(policy, Remembering):
         env = policy.within(env)
     start = int(env.action_space.start) if isinstance(env.action_space, gymnasium.spaces.Discrete) else None
-    rows: dict[str, list[Any]] = {"actions": [], "rewards": [], "terminated": [], "truncated": []}
+    rows: dict[str, list[Any]] = {"actions": [], "rewards": [], "terminated": [], "truncated": [], "seeds": []}
     try:
         for each in evaluation_seeds(seed, episodes):
             randomness = None if deterministic else np.random.default_rng([each, 5])
@@ -68,8 +69,8 @@ def record(
                 observation, reward, terminated, truncated, info = env.step(given)
                 _keep(rows, "next_observations", observation)
                 for name, value in zip(
-                    ("actions", "rewards", "terminated", "truncated"),
-                    (np.array(action), np.float32(reward), bool(terminated), bool(truncated)),
+                    ("actions", "rewards", "terminated", "truncated", "seeds"),
+                    (np.array(action), np.float32(reward), bool(terminated), bool(truncated), np.int64(each)),
                     strict=True,
                 ):
                     rows[name].append(value)
