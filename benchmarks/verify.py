@@ -8,6 +8,7 @@ for orientation, no ratio is judged. Every violation is replayed, every proof is
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -93,6 +94,7 @@ def models() -> Iterator[Row]:
 
 def networks(folder: Path) -> Iterator[Row]:
     """Every property on every network for which the truth is known, or that the folder's instances.csv lists."""
+    from agentc.runtime.verify import checker
     from agentc.runtime.verify.network.method import verify_files
 
     for network, prop in _instances(folder):
@@ -102,11 +104,19 @@ def networks(folder: Path) -> Iterator[Row]:
         start = time.perf_counter()
         answer = verify_files(network, prop, OFFICIAL)
         seconds = time.perf_counter() - start
+        note = ""
+        if answer.certificate is not None:
+            document = json.loads(json.dumps(answer.certificate.data()))
+            begun = time.process_time()
+            finding = checker.check(document, network.parent)
+            covered = "float32" if finding.facts.get("float32") else "real arithmetic only"
+            note = f"{covered}, certificate {len(json.dumps(document)) / 1000:.1f} kB, "
+            note += f"checked in {time.process_time() - begun:.2f} CPU s"
         wanted = None if holds is None else ("proved" if holds else "falsified")
         right = None if wanted is None else answer.word == wanted and seconds < OFFICIAL
         yield Row(
             f"ACAS-Xu {key[0]} property {key[1]}: {answer.word}", seconds, theirs, "nnenum, published", None, "s",
-            f"{wanted or 'decided'} in {OFFICIAL:g} s", right,
+            f"{wanted or 'decided'} in {OFFICIAL:g} s", right, note,
         )  # fmt: skip
 
 

@@ -138,6 +138,98 @@ def test_decimals_are_rounded_outward():
     assert Fraction(case.linear()[1][0]) >= Fraction(7, 10)
 
 
+def test_float32_is_covered_by_splitting_further(tmp_path):
+    """Of some thousand parts all are closed for every float32 evaluation, in any order of summation."""
+    weights, biases = random_mlp(np.random.default_rng(3), (3, 16, 16, 1))
+    path = write_mlp(tmp_path / "n.onnx", weights, biases)
+    values = forward(weights, biases, np.random.default_rng(1).uniform(-1, 1, (100_000, 3)))
+    (tmp_path / "p.vnnlib").write_text(at_most(float(values.max() + 0.005 * np.ptp(values)), 3))
+    answer = verify_files(path, tmp_path / "p.vnnlib")
+    assert answer.word == "proved" and answer.evidence["float32"], answer
+    assert "float32" in answer.assumptions[0]
+
+
+def test_a_bound_that_float32_can_cross_is_proved_for_exact_numbers_only(tmp_path):
+    """The bound is above the greatest value by less than a rounding."""
+    weights, biases = [np.full((1, 2), 0.5)], [np.array([1000.0])]
+    path = write_mlp(tmp_path / "n.onnx", weights, biases)
+    (tmp_path / "p.vnnlib").write_text(at_most(1001.00001))
+    answer = verify_files(path, tmp_path / "p.vnnlib")
+    assert answer.word == "proved" and not answer.evidence["float32"]
+    assert "in real arithmetic" in answer.assumptions[0]
+
+
+def outside_weights(path, place):
+    """The model at ``path`` with its weights in another file."""
+    import onnx
+
+    model = onnx.load(path)
+    onnx.save_model(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    model = onnx.load(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = place
+    path.write_bytes(model.SerializeToString())
+
+
+def test_weights_beside_the_model_are_read_and_part_of_its_digest(tmp_path):
+    path = write_mlp(tmp_path / "n.onnx", *random_mlp(np.random.default_rng(0), (2, 4, 1)))
+    before = read_onnx(path).network(np.ones((1, 2)))
+    outside_weights(path, "w.bin")
+    reading = read_onnx(path)
+    assert (reading.network(np.ones((1, 2))) == before).all()
+    assert np.allclose(run_onnx(reading, np.ones(2)), before[0], atol=1e-6)
+    (tmp_path / "p.vnnlib").write_text(at_most(100.0))
+    document = verify_files(path, tmp_path / "p.vnnlib").certificate.data()
+    assert check(document, tmp_path).accepted
+    data = bytearray((tmp_path / "w.bin").read_bytes())
+    data[3] ^= 1
+    (tmp_path / "w.bin").write_bytes(bytes(data))
+    assert "not the one" in check(document, tmp_path).reason
+
+
+@pytest.mark.parametrize("place", ["../w.bin", "/etc/hostname", "sub/../../w.bin", "missing.bin"])
+def test_weights_elsewhere_are_refused(tmp_path, place):
+    path = write_mlp(tmp_path / "n.onnx", *random_mlp(np.random.default_rng(0), (2, 4, 1)))
+    outside_weights(path, place)
+    with pytest.raises(AgentcError) as error:
+        read_onnx(path)
+    assert [d.code for d in error.value.diagnostics] == ["AS1311" if place == "missing.bin" else "AS1313"]
+
+
+@pytest.mark.parametrize("head", ["policy", "deterministic"])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_an_exported_policy_is_read(tmp_path, head, normalize):
+    """Squashing, scaling to the bounds, clipping, and the second output are understood."""
+    torch = pytest.importorskip("torch")
+    from gymnasium import spaces
+
+    from agentc.runtime.learn.architecture import architecture_for
+    from agentc.runtime.learn.networks.actor_critic import ActorCritic
+    from agentc.runtime.learn.policy import Policy
+
+    space = spaces.Box(-10, 10, (3,), np.float32)
+    bounds = spaces.Box(np.array([-2, 0], np.float32), np.array([1, 5], np.float32))
+    network = ActorCritic(architecture_for(space, bounds, hidden=8, head=head, normalize=normalize),
+                          torch.Generator().manual_seed(0))  # fmt: skip
+    with torch.no_grad():
+        network.actor[-1].weight.mul_(60.0)
+    path = Policy(network).export(tmp_path / "policy.onnx")
+    reading = read_onnx(path)
+    found = []
+    for x in np.random.default_rng(0).uniform(-9, 9, (40, 3)).astype(np.float32).astype(np.float64):
+        ours = reading.network(x[None])[0]
+        assert np.allclose(ours, run_onnx(reading, x), atol=1e-4)
+        found.append(ours)
+    found = np.array(found)
+    assert (found >= [-2, 0]).all() and (found <= [1, 5]).all() and np.ptp(found, axis=0).min() > 0.1
+    limit = "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const X_2 Real)(declare-const Y_0 Real)"
+    limit += "(declare-const Y_1 Real)" + "".join(f"(assert (<= X_{i} 9.0))(assert (>= X_{i} -9.0))" for i in range(3))
+    (tmp_path / "p.vnnlib").write_text(limit + "(assert (>= Y_0 3.0))")
+    assert verify_files(path, tmp_path / "p.vnnlib").word == "proved"
+
+
 # ---------------------------------------------------------------- certificates
 
 
@@ -277,3 +369,4 @@ def test_the_checker_imports_no_prover():
 def test_acas_xu(network, prop, wanted):
     answer = verify_files(ACAS / f"ACASXU_run2a_{network}_batch_2000.onnx", ACAS / f"prop_{prop}.vnnlib", 116)
     assert answer.word == wanted
+    assert wanted == "falsified" or answer.evidence["float32"]

@@ -4,23 +4,22 @@ The certificate has the property's text, the digest of the network and, for each
 Checking establishes for every leaf that each way to violate is refuted by one linear row: the row is above its bound on
 a zonotope that encloses the outputs. Arithmetic is float64 with the rounding of every operation bounded from above
 (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, section 3.1) and added to a slack ``e``.
-``float32`` is true if a second pass, in which every computed value of a layer may be off by what float32 can lose in
-any order of summation (a generator for each), closes as well.
+Every computed value of a layer may besides be off by what float32 can lose in any order of summation (a generator for
+each): ``float32`` is true if all leaves close with that, else those that do not are closed without it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from agentc.runtime.verify.checker import RejectedError
+from agentc.runtime.verify.checker.vnnlib import cases
 
 U64, U32 = 2.0**-53, 2.0**-24
 UP, TINY, LIBM = 1 + 1e-9, 1e-300, 1e-14
@@ -30,40 +29,70 @@ MOST = 5_000_000
 
 def verify(subject: Any, claim: Any, argument: Any, folder: Path) -> Mapping[str, Any]:
     """Facts of an accepted certificate; raises :class:`RejectedError`."""
-    content = (folder / subject["network"]).read_bytes() if _exists(folder, subject["network"]) else b""
-    if "sha256:" + hashlib.sha256(content).hexdigest() != subject["digest"]:
+    content, whole = _read(folder / subject["network"])
+    if "sha256:" + hashlib.sha256(whole).hexdigest() != subject["digest"]:
         raise RejectedError(f"the network {subject['network']} is not the one that it is about")
     if claim != {"holds": "no input satisfies the property", "outcome": "unsat"}:
         raise RejectedError("it claims something else")
     graph = _Graph(content)
-    boxes = _cases(subject["property"])
+    boxes = cases(subject["property"])
     trees = argument["trees"]
     if len(trees) != len(boxes):
         raise RejectedError(f"it has {len(trees)} trees for {len(boxes)} boxes")
-    margin, covered, leaves = np.inf, True, 0
+    margin, covered, leaves = np.inf, 0, 0
     single = _Graph(content, single=True)
     for (lo, hi, ways), tree in zip(boxes, trees, strict=True):
         parts = list(_leaves(lo, hi, tree, [len(bounds) for _, bounds in ways]))
-        leaves += len(parts)
         for start in range(0, len(parts), BATCH):
             some = parts[start : start + BATCH]
-            box = np.array([p[0] for p in some]), np.array([p[1] for p in some])
-            out = graph.enclose(*box)
-            near = single.enclose(*box) if covered else out
-            for way, (rows, bounds) in enumerate(ways):
-                chosen = [p[2][way] for p in some]
-                row, limit = rows[chosen], bounds[chosen]
-                least = out.least(row, limit)
-                if not (least > 0).all():
-                    leaf = start + int((least > 0).argmin())
-                    raise RejectedError(f"way {way} to violate is not refuted in leaf {leaf}")
-                margin = min(margin, float(least.min()))
-                covered = covered and bool((near.least(row, limit) > 0).all())
-    return {"leaves": leaves, "margin": margin if leaves else None, "float32": covered}
+            least = _least(single, some, ways)  # what holds of every float32 evaluation holds of the exact one
+            margin = min(margin, float(least.min()))
+            open_ = np.flatnonzero((least <= 0).any(axis=0))
+            covered += len(some) - len(open_)
+            if len(open_):
+                exact = _least(graph, [some[k] for k in open_], ways)
+                if not (exact > 0).all():
+                    way, k = np.argwhere(exact <= 0)[0]
+                    at = leaves + start + int(open_[k])
+                    raise RejectedError(f"way {way} to violate is not refuted in leaf {at}")
+        leaves += len(parts)
+    return {"leaves": leaves, "margin": margin if leaves else None, "float32": covered == leaves,
+            "float32 leaves": covered}  # fmt: skip
 
 
-def _exists(folder: Path, name: str) -> bool:
-    return (folder / name).is_file()
+def _least(graph: _Graph, parts: list[Any], ways: list[Any]) -> Any:
+    """By how much the named rows of leaves are above their bounds at least, ``(ways, leaves)``."""
+    out = graph.enclose(np.array([p[0] for p in parts]), np.array([p[1] for p in parts]))
+    found = []
+    for way, (rows, bounds) in enumerate(ways):
+        chosen = [p[2][way] for p in parts]
+        found.append(out.least(rows[chosen], bounds[chosen]))
+    return np.array(found).reshape(len(ways), len(parts))
+
+
+def _read(path: Path) -> tuple[bytes, bytes]:
+    """A model with all of its weights in it, and what its digest is of: its files one after the other."""
+    import onnx
+
+    if not path.is_file():
+        return b"", b""
+    content = path.read_bytes()
+    model = onnx.load_model_from_string(content)
+    files: dict[str, bytes] = {}
+    for tensor in [*model.graph.initializer, *(a.t for n in model.graph.node for a in n.attribute if a.HasField("t"))]:
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        said = {e.key: e.value for e in tensor.external_data}
+        place = (path.parent / said["location"]).resolve()
+        if not place.is_relative_to(path.parent.resolve()) or not place.is_file():
+            raise RejectedError(f"its weights are not in the folder: {said['location']}")
+        whole = files.setdefault(said["location"], place.read_bytes())
+        start = int(said.get("offset", 0))
+        tensor.raw_data = whole[start : start + int(said.get("length", len(whole) - start))]
+        tensor.data_location = onnx.TensorProto.DEFAULT
+        tensor.ClearField("external_data")
+    parts = b"".join([content, *(files[name] for name in sorted(files))])
+    return (model.SerializeToString() if files else content), parts
 
 
 def _leaves(lo: Any, hi: Any, tree: Any, sizes: list[int]) -> Iterator[tuple[Any, Any, list[int]]]:
@@ -101,37 +130,56 @@ def _leaves(lo: Any, hi: Any, tree: Any, sizes: list[int]) -> Iterator[tuple[Any
 
 @dataclass
 class _Form:
-    """For each box of a batch: ``centre + sum of generators * [-1, 1] + slack * [-1, 1]``.
+    """For each box of a batch: ``centre + sum of generators * [-1, 1] + own * [-1, 1] + slack * [-1, 1]``.
 
-    ``c`` and ``e`` are ``(batch, n)``, ``g`` is ``(batch, generators, n)``; ``single`` widens by what float32 can lose.
+    ``c``, ``d`` and ``e`` are ``(batch, n)``, ``g`` is ``(batch, generators, n)``. ``d`` are generators that no two
+    numbers share; the next product makes them those of ``g``. ``e`` is what float64 may have lost. ``single`` widens
+    ``d`` by what float32 can lose.
     """
 
     c: Any
     g: Any
+    d: Any
     e: Any
     single: bool = False
 
     @property
     def size(self) -> Any:
         """An upper bound of the absolute value."""
-        return (np.abs(self.c) + np.abs(self.g).sum(axis=1) + self.e) * UP
+        return (np.abs(self.c) + np.abs(self.g).sum(axis=1) + self.d + self.e) * UP
 
-    def affine(self, weight: Any, bias: Any) -> _Form:
+    def product(self, weight: Any, bias: Any) -> _Form:
         """``x @ weight + bias``."""
-        k = 2 * (len(weight) + 4)
+        n = len(weight)
         positive = np.abs(weight)
-        size = self.size
-        reach = size @ positive + np.abs(bias)
-        e = (self.e @ positive + k * U64 * reach) * UP + TINY
-        g = self.g @ weight
-        if self.single:
-            off = ((len(weight) + 3) * U32 * reach + 1e-37) * UP  # a sum of n products and a bias, in any order
-            g = np.concatenate([g, off[:, :, None] * np.eye(off.shape[1])], axis=1)
-        return _Form(self.c @ weight + bias, g, e, self.single)
+        reach = self.size @ positive + np.abs(bias)
+        e = (self.e @ positive + 2 * (n + 4) * U64 * reach) * UP + TINY
+        g = np.concatenate([self.g @ weight, self._owned(weight)], axis=1)
+        # n products and a bias, summed in any order
+        return _Form(self.c @ weight + bias, g, self._lost(n + 4, reach), e, self.single)
+
+    def scaled(self, factor: Any, plus: Any) -> _Form:
+        """``x * factor + plus``, number by number."""
+        positive = np.abs(factor)
+        reach = self.size * positive + np.abs(plus)
+        e = (self.e * positive + 8 * U64 * reach) * UP + TINY
+        d = (self.d * positive + self._lost(2, reach)) * UP
+        return _Form(self.c * factor + plus, self.g * factor, d, e, self.single)
+
+    def _lost(self, roundings: int, reach: Any) -> Any:
+        return (roundings * U32 * reach + 1e-37) * UP if self.single else np.zeros_like(reach)
+
+    def _owned(self, weight: Any) -> Any:
+        """The own generators after a product: of each box those that are not zero."""
+        kept = self.d > 0
+        made = np.zeros((len(kept), int(kept.sum(axis=1).max(initial=0)), weight.shape[1]))
+        box, number = np.nonzero(kept)
+        made[box, (np.cumsum(kept, axis=1) - 1)[box, number]] = self.d[box, number, None] * weight[number]
+        return made
 
     def activated(self, name: str) -> _Form:
-        """An activation: a line through the bounds, with a generator for the rest."""
-        radius = (np.abs(self.g).sum(axis=1) + self.e) * UP + 4 * U64 * np.abs(self.c) + TINY
+        """An activation: a line through the bounds, and an own generator for the rest."""
+        radius = (np.abs(self.g).sum(axis=1) + self.d + self.e) * UP + 4 * U64 * np.abs(self.c) + TINY
         lo, hi = self.c - radius, self.c + radius
         if name == "Relu":
             both = (lo < 0) & (hi > 0)
@@ -148,17 +196,18 @@ class _Form:
             low, high = a - slope * lo - pad, b - slope * hi + pad
         middle, half = (low + high) / 2, (high - low) / 2 * UP
         e = (slope * self.e + 8 * U64 * (slope * self.size + np.abs(low) + np.abs(high))) * UP + TINY
-        kept = half > 0
-        new = np.zeros((len(half), max(int(kept.sum(axis=1).max(initial=0)), 0), half.shape[1]))
-        box, neuron = np.nonzero(kept)
-        new[box, (np.cumsum(kept, axis=1) - 1)[box, neuron], neuron] = half[box, neuron]
-        g = np.concatenate([self.g * slope[:, None, :], new], axis=1)
-        return _Form(slope * self.c + middle, g, e, self.single)
+        d = (slope * self.d + half) * UP
+        return _Form(slope * self.c + middle, self.g * slope[:, None, :], d, e, self.single)
+
+    def limited(self, value: Any, sign: float) -> _Form:
+        """``max(x, v) = v + relu(x - v)`` for the sign 1, ``min(x, v) = v - relu(v - x)`` for -1."""
+        factor = np.full(len(value), sign)
+        return self.scaled(factor, -sign * value).activated("Relu").scaled(factor, value)
 
     def least(self, row: Any, bound: Any) -> Any:
         """Lower bounds of ``row . x - bound``, ``row`` being of the box: ``(batch, n)``."""
         positive = np.abs(row)
-        spread = np.abs(np.einsum("bgn,bn->bg", self.g, row)).sum(axis=1)
+        spread = np.abs(np.einsum("bgn,bn->bg", self.g, row)).sum(axis=1) + (positive * self.d).sum(axis=1)
         reach = (positive * self.size).sum(axis=1) + np.abs(bound)
         slack = ((positive * self.e).sum(axis=1) + 4 * (row.shape[1] + 8) * U64 * reach) * UP
         return (row * self.c).sum(axis=1) - bound - spread * UP - slack
@@ -183,7 +232,8 @@ class _Graph:
             if node.op_type == "Constant":
                 self.constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
         (self.input,) = [i.name for i in model.graph.input if i.name not in self.constants]
-        (self.output,) = [o.name for o in model.graph.output]
+        outputs = [o.name for o in model.graph.output]
+        self.output = outputs[0] if len(outputs) == 1 else "action"
         if any(v.dtype.kind == "f" and not np.isfinite(v).all() for v in self.constants.values()):
             raise RejectedError("the network has weights that are no finite numbers")
 
@@ -192,7 +242,7 @@ class _Graph:
         size, n = lo.shape
         g = np.zeros((size, n, n))
         g[:, range(n), range(n)] = (hi - lo) / 2 * UP
-        form = _Form((lo + hi) / 2, g, 4 * U64 * (np.abs(lo) + np.abs(hi)) + TINY, self.single)
+        form = _Form((lo + hi) / 2, g, np.zeros((size, n)), 4 * U64 * (np.abs(lo) + np.abs(hi)) + TINY, self.single)
         name = self.input
         for node in self.nodes:
             if node.op_type == "Constant":
@@ -201,6 +251,8 @@ class _Graph:
                 raise RejectedError(f"the operator {node.op_type} does not read just the tensor before it")
             form = self._apply(node, form, name)
             name = node.output[0]
+            if name == self.output:
+                break
         if name != self.output:
             raise RejectedError("the output is not what the last node computes")
         return form
@@ -215,124 +267,36 @@ class _Graph:
         if op in ("Identity", "Flatten", "Reshape", "Dropout"):
             return form
         if op == "MatMul" and given[0].ndim == 2:
-            return form.affine(*self._fitting(given[0] if first else given[0].T, 0.0, width))
+            return form.product(*self._fitting(given[0] if first else given[0].T, 0.0, width))
         if op == "Gemm" and first and not said.get("transA", 0) and given[0].ndim == 2:
             weight = given[0].T if said.get("transB", 0) else given[0]
             bias = given[1].reshape(-1) if len(given) > 1 else 0.0
             scaled = said.get("beta", 1.0) * np.asarray(bias)
-            return form.affine(*self._fitting(said.get("alpha", 1.0) * weight, scaled, width))
-        if op in ("Add", "Sub", "Mul", "Div") and given[0].size in (1, width):
+            return form.product(*self._fitting(said.get("alpha", 1.0) * weight, scaled, width))
+        if op in ("Add", "Sub", "Mul", "Div", "Min", "Max") and given[0].size in (1, width):
             value = np.broadcast_to(given[0].reshape(-1), (width,))
+            one, zero = np.ones(width), np.zeros(width)
             if op == "Add":
-                return form.affine(np.eye(width), value)
+                return form.scaled(one, value)
             if op == "Sub":
-                return form.affine(np.eye(width) * (1.0 if first else -1.0), -value if first else value)
+                return form.scaled(one if first else -one, -value if first else value)
             if op == "Mul":
-                return form.affine(np.diag(value), np.zeros(width))
+                return form.scaled(value, zero)
             if op == "Div" and first and (value != 0).all():  # the reciprocal's rounding is within the slack
-                return form.affine(np.diag(1.0 / value), np.zeros(width))
+                return form.scaled(1.0 / value, zero)
+            if op in ("Min", "Max"):
+                return form.limited(value, 1.0 if op == "Max" else -1.0)
+        if op == "Clip" and first:
+            for limit, sign in zip(node.input[1:], (1.0, -1.0), strict=False):
+                if limit and self.constants[limit].size in (1, width):
+                    value = np.broadcast_to(np.asarray(self.constants[limit], np.float64).reshape(-1), (width,))
+                    form = form.limited(value, sign)
+                elif limit:
+                    raise RejectedError("the limits of a Clip have another size")
+            return form
         raise RejectedError(f"the operator {op} is not one that is checked")
 
     def _fitting(self, weight: Any, bias: Any, width: int) -> tuple[Any, Any]:
         if weight.shape[0] != width:
             raise RejectedError(f"a product of {width} numbers with a matrix {weight.shape}")
         return weight, np.broadcast_to(np.asarray(bias, np.float64), weight.shape[1:])
-
-
-# ---------------------------------------------------------------- the property
-
-
-def _cases(text: str) -> list[tuple[Any, Any, list[tuple[Any, Any]]]]:
-    """The boxes of inputs in order, each with the ways to violate: rows and bounds on the outputs."""
-    stack: list[list[Any]] = [[]]
-    for token in re.findall(r"[()]|[^\s()]+", re.sub(r";[^\n]*", "", text)):
-        if token == "(":
-            stack.append([])
-        elif token == ")":
-            done = stack.pop()
-            stack[-1].append(done)
-        else:
-            stack[-1].append(token)
-    (expressions,) = stack
-    names = [e[1] for e in expressions if e[0] == "declare-const"]
-    count = {kind: 1 + max(int(n[2:]) for n in names if n[0] == kind) for kind in "XY"}
-    ways: list[list[Any]] = [[]]
-    for e in expressions:
-        if e[0] == "assert":
-            ways = [a + b for a in ways for b in _normal(e[1])]
-        elif e[0] != "declare-const":
-            raise RejectedError("the property has something else than declarations and assertions")
-    found: dict[Any, list[tuple[Any, Any]]] = {}
-    for way in ways:
-        case = _case(way, count["X"], count["Y"])
-        if case is not None:
-            found.setdefault(case[0], []).append(case[1])
-    return [(np.array([_down(v) for v in lo]), -np.array([_down(-v) for v in hi]), rows)
-            for (lo, hi), rows in found.items()]  # fmt: skip
-
-
-def _down(value: Fraction) -> float:
-    near = float(value)
-    return near if Fraction(near) <= value else float(np.nextafter(near, -np.inf))
-
-
-def _normal(e: Any) -> list[list[Any]]:
-    """The disjuncts of an assertion: lists of linear forms that are at most zero."""
-    if e[0] == "or":
-        return [way for part in e[1:] for way in _normal(part)]
-    if e[0] == "and":
-        ways: list[list[Any]] = [[]]
-        for part in e[1:]:
-            ways = [a + b for a in ways for b in _normal(part)]
-        return ways
-    low, high = (e[1], e[2]) if e[0] == "<=" else (e[2], e[1]) if e[0] == ">=" else (None, None)
-    if low is None or high is None or len(e) != 3:
-        raise RejectedError(f"the property has the operator {e[0]}")
-    left, right = _linear(low), _linear(high)
-    return [[{key: left.get(key, Fraction()) - right.get(key, Fraction()) for key in {**left, **right}}]]
-
-
-def _linear(e: Any) -> dict[str, Fraction]:
-    """A sum of products of a number and a variable; the key of the constant is empty."""
-    if isinstance(e, str):
-        return {e: Fraction(1)} if e[0] in "XY" else {"": Fraction(e)}
-    parts = [_linear(p) for p in e[1:]]
-    if e[0] == "*":
-        (number,) = [p[""] for p in parts if set(p) == {""}][:1]
-        (rest,) = [p for p in parts if set(p) != {""}]
-        return {key: number * value for key, value in rest.items()}
-    if e[0] == "+":
-        return {key: sum((p.get(key, Fraction()) for p in parts), Fraction()) for p in parts for key in p}
-    raise RejectedError(f"the property has the function {e[0]}")
-
-
-def _case(way: list[dict[str, Fraction]], inputs: int, outputs: int) -> Any:
-    lo: list[Any] = [None] * inputs
-    hi: list[Any] = [None] * inputs
-    rows, bounds = [], []
-    for form in way:
-        bound = -form.get("", Fraction())
-        terms = {key: value for key, value in form.items() if key and value}
-        if not terms:
-            if bound < 0:
-                return None
-        elif all(key[0] == "Y" for key in terms):
-            row = [0.0] * outputs
-            for key, value in terms.items():
-                row[int(key[2:])] = float(value)
-                if Fraction(float(value)) != value:
-                    raise RejectedError(f"the coefficient {value} is no float64 number")
-            rows.append(row)
-            bounds.append(-_down(-bound))
-        else:
-            ((key, value),) = terms.items()
-            i, limit = int(key[2:]), bound / value
-            if value > 0:
-                hi[i] = limit if hi[i] is None else min(hi[i], limit)
-            else:
-                lo[i] = limit if lo[i] is None else max(lo[i], limit)
-    if any(a > b for a, b in zip(lo, hi, strict=True)):
-        return None
-    if not rows:
-        raise RejectedError("a way to violate asks nothing of the outputs")
-    return (tuple(lo), tuple(hi)), (np.array(rows), np.array(bounds))

@@ -19,6 +19,9 @@ from agentc.runtime.verify.network.vnnlib import Case
 from agentc.runtime.verify.network.zonotope import bound
 
 BATCH = 512
+PATIENCE = 12
+"""How often a part is halved further where it is closed in exact arithmetic and not in float32."""
+
 MARGIN = 1e-9
 """A leaf is closed when its row is above its bound by this much of its size, so that a checker's arithmetic agrees."""
 
@@ -79,7 +82,7 @@ def branch(
     ranges = [slice(a, b) for a, b in pairwise(starts)]
     radix = np.cumprod([1, *(len(p[1]) for p in parts)])[:-1]
     scale = (1.0 + np.abs(bounds))[:, None]
-    lo, hi, node, depth = lo0[None], hi0[None], np.array([0]), np.array([0])
+    lo, hi, node, depth, late_ = lo0[None], hi0[None], np.array([0]), np.array([0]), np.array([0])
     made = [0]  # per node, what it is: -1 - digits for a leaf, an input for a split
     children: dict[int, int] = {}  # of a split: the node of its lower half; the upper half's is the next
     boxes, closed = 0, 0.0
@@ -90,6 +93,8 @@ def branch(
         lo, hi, node, depth = lo[:-BATCH], hi[:-BATCH], node[:-BATCH], depth[:-BATCH]
         boxes += len(a)
         known = bound(network, a, b, rows, bounds)
+        late = late_[-BATCH:]
+        late_ = late_[:-BATCH]
         middle = (a + b) / 2
         excess = network(middle) @ rows.T - bounds
         bad = np.any([(excess[:, r] <= 0).all(axis=1) for r in ranges], axis=0)
@@ -100,6 +105,16 @@ def branch(
         best = np.array([lead[r].argmax(axis=0) for r in ranges])  # (cases, batch): the row that refutes it best
         margin = np.array([lead[r].max(axis=0) for r in ranges])
         done = margin.min(axis=0) > MARGIN
+        sure = np.flatnonzero(done & (late < PATIENCE))
+        if len(sure):  # a second look that covers float32; what it does not close is halved for a while
+            wide = bound(network, a[sure], b[sure], rows, bounds, single=True)
+            lead[:, sure], known.blame[:, sure] = wide.least / scale, wide.blame
+            best[:, sure] = np.array([lead[r][:, sure].argmax(axis=0) for r in ranges])
+            margin[:, sure] = np.array([lead[r][:, sure].max(axis=0) for r in ranges])
+            lost = sure[margin[:, sure].min(axis=0) <= MARGIN]
+            done[lost] = False
+            late = late.copy()
+            late[lost] += 1
         closed += float(np.exp2(-deep[done].astype(np.float64)).sum())
         digits = (best * radix[:, None]).sum(axis=0)
         for k in np.flatnonzero(done).tolist():
@@ -123,7 +138,7 @@ def branch(
                 children[int(at[k])] = int(first[k])
             lo, hi = np.concatenate([lo, a, above]), np.concatenate([hi, below, b])
             node = np.concatenate([node, first, first + 1])
-            depth = np.concatenate([depth, deep, deep])
+            depth, late_ = np.concatenate([depth, deep, deep]), np.concatenate([late_, late[left], late[left]])
         progress(boxes, closed)
     return Branching("closed", _preorder(made, children), boxes, 1.0)
 

@@ -174,7 +174,7 @@ def run_onnx(reading: Reading, x: Floats) -> Floats:
         session = onnxruntime.InferenceSession(reading.content, options, providers=["CPUExecutionProvider"])
         _sessions[reading.network.digest] = session
     given = x.astype(np.float32).reshape(reading.input_shape)
-    (out,) = session.run(None, {reading.input_name: given})
+    (out,) = session.run([reading.output] if reading.output else None, {reading.input_name: given})
     return np.asarray(out, np.float64).reshape(-1)
 
 

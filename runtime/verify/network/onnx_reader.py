@@ -47,18 +47,21 @@ class Reading:
     input_shape: tuple[int, ...]
     content: bytes
     exact: bool
+    output: str = ""
 
 
 def read_onnx(path: Path) -> Reading:
     """Read a network.
 
+    Weights in other files are read where these lie in the model's folder; the digest is then of all of them. Of several
+    outputs the one named ``action`` is read, as :mod:`agentc.runtime.learn.export` writes it.
+
     Raises :class:`AgentcError`: AS1310 for an operator that is not supported, AS1311 for a file that cannot be read,
-    AS1312 for weights that are not finite, AS1313 for external data (outside the folder or inside), AS1314 for a graph
-    that is no chain or shapes that do not fit.
+    AS1312 for weights that are not finite, AS1313 for weights that lie outside of the folder, AS1314 for a graph that
+    is no chain or shapes that do not fit.
     """
     try:
         import onnx
-        from onnx import numpy_helper
     except ImportError as error:
         raise AgentcError([report("AS0967", None, package="onnx", extra="verify")]) from error
     name = path.name
@@ -72,18 +75,24 @@ def read_onnx(path: Path) -> Reading:
     except Exception as error:  # protobuf raises its own kinds for what is no model
         raise AgentcError([report("AS1311", None, path=str(path), reason="it is no ONNX model")]) from error
     graph = model.graph
+    parts = _embedded(model, name, path)
+    if parts:
+        content, written = model.SerializeToString(), content
+        parts = [written, *parts]
     constants: dict[str, Array] = {}
     for tensor in graph.initializer:
-        constants[tensor.name] = _tensor(tensor, name, path)
+        constants[tensor.name] = _tensor(tensor, name)
     for node in graph.node:
         if node.op_type == "Constant":
             value = [a for a in node.attribute if a.name == "value"]
             if len(value) != 1:
                 raise _shape(name, "Constant", "it has no tensor as its value")
-            constants[node.output[0]] = _tensor(value[0].t, name, path)
+            constants[node.output[0]] = _tensor(value[0].t, name)
     inputs = [i for i in graph.input if i.name not in constants]
-    if len(inputs) != 1 or len(graph.output) != 1:
-        raise _shape(name, "graph", f"it has {len(inputs)} inputs and {len(graph.output)} outputs, not one of each")
+    outputs = [o.name for o in graph.output]
+    output = outputs[0] if len(outputs) == 1 else "action" if "action" in outputs else None
+    if len(inputs) != 1 or output is None:
+        raise _shape(name, "graph", f"it has {len(inputs)} inputs and {len(outputs)} outputs, not one of each")
     dims = [d.dim_value for d in inputs[0].type.tensor_type.shape.dim]
     shape = tuple(d if d > 0 else 1 for d in dims)  # a batch of any size: a batch of one
     state = _State(constants, inputs[0].name, shape, [])
@@ -105,25 +114,57 @@ def read_onnx(path: Path) -> Reading:
         except ValueError as error:
             raise _shape(name, node.op_type, str(error)) from error
         state.current = node.output[0]
-    if state.current != graph.output[0].name:
+        if state.current == output:
+            break
+    if state.current != output:
         raise _shape(name, "graph", "its output is not what the last node computes")
     if not state.layers:
         raise _shape(name, "graph", "it computes nothing")
-    network = Network(_merged(state.layers), name, digest(content))
-    del numpy_helper
-    return Reading(network, inputs[0].name, shape, content, exact)
+    network = Network(_merged(state.layers), name, digest(b"".join(parts) if parts else content))
+    return Reading(network, inputs[0].name, shape, content, exact, output)
 
 
-def _tensor(tensor: Any, name: str, path: Path) -> Array:
-    """The array of a tensor that is stored in the file itself."""
-    from onnx import TensorProto, numpy_helper
+def _embedded(model: Any, name: str, path: Path) -> list[bytes]:
+    """Move weights that lie in other files of the folder into the model; the contents of these files, by name."""
+    from onnx import TensorProto
 
-    if tensor.data_location == TensorProto.EXTERNAL:
-        place = next((e.value for e in tensor.external_data if e.key == "location"), "")
-        inside = (path.parent / place).resolve().is_relative_to(path.parent.resolve())
-        where = "beside it, which is not read" if inside else "outside of its folder"
-        raise AgentcError([report("AS1313", None, path=name, tensor=tensor.name, place=place, where=where)])
-    array = np.asarray(numpy_helper.to_array(tensor))
+    tensors = [*model.graph.initializer, *(a.t for n in model.graph.node for a in n.attribute if a.HasField("t"))]
+    files: dict[str, bytes] = {}
+    for tensor in tensors:
+        if tensor.data_location != TensorProto.EXTERNAL:
+            continue
+        said = {e.key: e.value for e in tensor.external_data}
+        place = said.get("location", "")
+        folder, target = path.parent.resolve(), (path.parent / place).resolve()
+        if not place or not target.is_relative_to(folder):
+            raise AgentcError([report("AS1313", None, path=name, tensor=tensor.name, place=place)])
+        try:
+            if place not in files:
+                if target.stat().st_size > BIGGEST:
+                    raise AgentcError([report("AS1311", None, path=str(target), reason="it is larger than 1 GB")])
+                files[place] = target.read_bytes()
+            start = int(said.get("offset", 0))
+            size = int(said.get("length", len(files[place]) - start))
+            raw = files[place][start : start + size]
+            if start < 0 or size < 0 or len(raw) != size:
+                raise ValueError(f"`{tensor.name}` is not all in it")
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise AgentcError([report("AS1311", None, path=str(target), reason=reason)]) from error
+        tensor.ClearField("external_data")
+        tensor.data_location = TensorProto.DEFAULT
+        tensor.raw_data = raw
+    return [files[place] for place in sorted(files)]
+
+
+def _tensor(tensor: Any, name: str) -> Array:
+    """The array of a tensor. Raises :class:`AgentcError`: AS1312, and AS1314 for one that is malformed."""
+    from onnx import numpy_helper
+
+    try:
+        array = np.asarray(numpy_helper.to_array(tensor))
+    except (ValueError, TypeError, KeyError) as error:
+        raise _shape(name, tensor.name, f"it is malformed ({error})") from error
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = array.reshape(-1)[~np.isfinite(array.reshape(-1))][0]
         raise AgentcError([report("AS1312", None, path=name, tensor=tensor.name, value=str(bad))])
@@ -217,6 +258,28 @@ def _div(state: _State, node: Any, attributes: dict[str, Any]) -> bool:
     return bool((np.frexp(constant)[0] == 0.5).all())  # the reciprocal of a power of two is exact
 
 
+def _extremum(state: _State, node: Any, attributes: dict[str, Any]) -> bool:
+    """``max(x, v) = v + relu(x - v)`` and ``min(x, v) = v - relu(v - x)``."""
+    if len(node.input) != 2:
+        raise ValueError("it has other arguments than a tensor and a constant")
+    other = node.input[1 if node.input[0] == state.current else 0]
+    return _limited(state, _spread(state, _constant(state, other)), 1.0 if node.op_type == "Max" else -1.0)
+
+
+def _clip(state: _State, node: Any, attributes: dict[str, Any]) -> bool:
+    """``min(max(x, low), high)``, the limits being its second and third arguments."""
+    for at, sign in ((1, 1.0), (2, -1.0)):
+        if len(node.input) > at and node.input[at]:
+            _limited(state, _spread(state, _constant(state, node.input[at])), sign)
+    return True
+
+
+def _limited(state: _State, limit: Floats, sign: float) -> bool:
+    eye = np.eye(state.width) * sign
+    state.layers += [Layer(eye, -sign * limit, "relu"), Layer(eye, limit)]
+    return True
+
+
 def _same(state: _State, node: Any, attributes: dict[str, Any]) -> bool:
     return True
 
@@ -251,6 +314,7 @@ def _activation(name: str) -> Callable[[_State, Any, dict[str, Any]], bool]:
 
 _RULES: dict[str, Callable[[_State, Any, dict[str, Any]], bool]] = {
     "MatMul": _matmul, "Gemm": _gemm, "Add": _add, "Sub": _sub, "Mul": _mul, "Div": _div,
+    "Min": _extremum, "Max": _extremum, "Clip": _clip,
     "Identity": _same, "Dropout": _same, "Flatten": _flatten, "Reshape": _flatten,
     "Relu": _activation("relu"), "Tanh": _activation("tanh"), "Sigmoid": _activation("sigmoid"),
 }  # fmt: skip

@@ -29,18 +29,27 @@ class Bounds:
     blame: Floats
 
 
-def bound(network: Network, lo: Floats, hi: Floats, rows: Floats, bounds: Floats) -> Bounds:
-    """Bounds over boxes ``lo <= x <= hi`` (both ``(batch, inputs)``) of rows ``(rows, outputs)`` minus ``bounds``."""
+U32 = 2.0**-24
+
+
+def bound(
+    network: Network, lo: Floats, hi: Floats, rows: Floats, bounds: Floats, single: bool = False
+) -> Bounds:
+    """Bounds over boxes ``lo <= x <= hi`` (both ``(batch, inputs)``) of rows ``(rows, outputs)`` minus ``bounds``.
+
+    ``single`` covers every float32 evaluation: each computed value may be off by what a sum in any order can lose.
+    """
     size, inputs = lo.shape
     c = ((lo + hi) / 2).T
     g = np.zeros((inputs, size, inputs))
     g[range(inputs), :, range(inputs)] = (hi - lo).T / 2
     shares: list[Floats] = []
     for layer in network.layers:
+        own = _lost(layer, c, g) if single else None
         c = layer.weight @ c + layer.bias[:, None]
         g = (layer.weight @ g.reshape(len(g), -1)).reshape(len(c), size, -1)
-        if layer.activation != "identity":
-            c, g, share = _activated(layer, c, g, inputs)
+        if layer.activation != "identity" or own is not None:
+            c, g, share = _activated(layer, c, g, inputs, own)
             shares.append(share)
     middle = rows @ c - bounds[:, None]
     spread = np.abs((rows @ g.reshape(len(g), -1)).reshape(len(rows), size, -1))
@@ -50,12 +59,28 @@ def bound(network: Network, lo: Floats, hi: Floats, rows: Floats, bounds: Floats
     return Bounds(middle - spread.sum(axis=2), blame)
 
 
-def _activated(layer: Layer, c: Floats, g: Floats, inputs: int) -> tuple[Floats, Floats, Floats]:
+def _lost(layer: Layer, c: Floats, g: Floats) -> Floats:
+    """How far the computed values before the activation can be off in float32, ``(neurons, batch)``."""
+    terms = (layer.weight != 0).sum(axis=1) + 6  # the products and a bias, which may be an operator of its own
+    reach = np.abs(layer.weight) @ (np.abs(c) + np.abs(g).sum(axis=2)) + np.abs(layer.bias)[:, None]
+    lost: Floats = terms[:, None] * U32 * reach * (1 + 1e-6) + 4e-37
+    return lost
+
+
+def _activated(
+    layer: Layer, c: Floats, g: Floats, inputs: int, own: Floats | None
+) -> tuple[Floats, Floats, Floats]:
     """Centre and generators after an activation; and of each new generator the share that each input has in it."""
     size = np.abs(g)
-    radius = size.sum(axis=2)
-    slope, low, high = relaxation(layer.activation, c - radius, c + radius)
-    error = (high - low) / 2
+    radius = size.sum(axis=2) if own is None else size.sum(axis=2) + own
+    if layer.activation == "identity":
+        slope, low, high = np.ones_like(c), np.zeros_like(c), np.zeros_like(c)
+    else:
+        slope, low, high = relaxation(layer.activation, c - radius, c + radius)
+    loss = (high - low) / 2
+    error = loss
+    if own is not None:
+        error = loss + slope * own + (0.0 if layer.activation in ("relu", "identity") else 8 * U32)
     kept = error > 0
     new = int(kept.sum(axis=0).max()) if kept.any() else 0
     wider = np.zeros((*c.shape, g.shape[2] + new))
@@ -64,7 +89,8 @@ def _activated(layer: Layer, c: Floats, g: Floats, inputs: int) -> tuple[Floats,
     slot = (np.cumsum(kept, axis=0) - 1)[neuron, box]
     wider[neuron, box, g.shape[2] + slot] = error[neuron, box]
     share = np.zeros((c.shape[1], new, inputs))
-    share[box, slot] = size[neuron, box, :inputs] / radius[neuron, box][:, None]
+    part = loss[neuron, box] / error[neuron, box] / np.maximum(radius[neuron, box], 1e-300)  # of rounding: none
+    share[box, slot] = size[neuron, box, :inputs] * part[:, None]
     return slope * c + (low + high) / 2, wider, share
 
 
