@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,18 @@ class ByteAutomaton:
             found.append(int(onward[0]))
             state = int(self.next[state, onward[0]])
         return bytes(found)
+
+    @cached_property
+    def remaining(self) -> NDArray[np.int32]:
+        """The fewest bytes to a word's end from each state, int32 ``(states,)``."""
+        far = np.iinfo(np.int32).max // 2
+        found = np.where(self.accepting, 0, far).astype(np.int32)
+        while True:
+            after = np.where(self.next == DEAD, far, found[self.next]).min(axis=1, initial=far)
+            nearer = np.minimum(found, after + 1).astype(np.int32)
+            if (nearer == found).all():
+                return found
+            found = nearer
 
     @property
     def prefix_free(self) -> bool:

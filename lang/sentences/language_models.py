@@ -97,4 +97,31 @@ ROWS: tuple[Entry, ...] = (
         "AS1444", "one-writer", _E, "the guard needs one agent with phases, and {found} are chosen",
         "name one with `--agent`: {known}",
     ),
+    Entry(
+        "AS1470", "server-not-reached", _E, "the server at {url} is not reached, or broke off: {reason}",
+        "is it running, and is that its address? it ends with `/v1`",
+    ),
+    Entry(
+        "AS1471", "server-too-slow", _E, "the server at {url} took longer than {seconds} s",
+        "give it more time with `--timeout`",
+    ),
+    Entry("AS1472", "server-error", _E, "the server at {url} answers with {status}: {reason}"),
+    Entry("AS1473", "server-malformed", _E, "the answer of the server at {url} is none: {reason}"),
+    Entry(
+        "AS1474", "served-model-not-found", _E, "the server at {url} has no one model {name}",
+        "write the model behind the address, `{url}#NAME`; it has {known}",
+    ),
+    Entry(
+        "AS1475", "grammar-not-for-servers", _E, "what `{phases}` may hold cannot be sent to a server: {reason}",
+        "bound what is quoted, or use a model that runs here",
+    ),
+    Entry(
+        "AS1476", "exact-needs-logits", _E, "`choice exact` needs probabilities, and the server of `{name}` gives none",
+        "leave it out, or use a model that runs here",
+    ),
+    Entry(
+        "AS1477", "server-does-not-comply", _E,
+        "the server at {url} was asked {tries} times more for one step, and wrote {reply!r}",
+        "say with `--constraint` how it takes a grammar; a step has one of these forms: {forms}",
+    ),
 )

@@ -17,6 +17,8 @@ from agentc.runtime.cli.check import checked
 from agentc.runtime.cli.output import show
 from agentc.runtime.cli.specs import parameters, spec_arguments
 
+KINDS = ("vllm", "vllm-0.11", "sglang", "llama.cpp", "none")
+"""The servers that are told a grammar; those of :data:`agentc.runtime.llm.served.CONSTRAINTS`."""
 MODES = {
     # option: (module, function of the parsed options)
     "replay": ("agentc.runtime.cli.run_writer", "replay"),
@@ -33,7 +35,9 @@ MODES = {
 @click.option("--start", multiple=True, metavar="STATE=VALUE", help="Where a state begins, in SI units.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Budget.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random.")
-@click.option("--model", metavar="NAME", help="Write with this model instead of the spec's.")
+@click.option("--model", metavar="NAME", help="Write with this model, or the one of a server (`http://...`).")
+@click.option("--constraint", type=click.Choice(KINDS), help="How a server takes a grammar, if it does not say.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds for each request to a server.")
 @click.option("--message", metavar="TEXT", help="What the user says, instead of what the environment does.")
 @click.option("--episodes", type=click.IntRange(1), default=1, show_default=True, help="Runs of an agent that writes.")
 @click.option("--temperature", type=click.FloatRange(0), help="0 takes the likeliest token.")

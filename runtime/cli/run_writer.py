@@ -13,6 +13,7 @@ from agentc.runtime.cli.agents import missing_extra
 
 if TYPE_CHECKING:
     from agentc.compiler.agent import AgentIR
+    from agentc.runtime.llm.models import LanguageModel
     from agentc.runtime.llm.run import RunResult
 
 WIDTH = 100
@@ -24,6 +25,8 @@ def run(agent: AgentIR, options: Mapping[str, Any]) -> int:
         from agentc.runtime.llm.decoder import Decoder
         from agentc.runtime.llm.models import EMBEDDED, load_model
         from agentc.runtime.llm.run import run_agent, settings_of
+        from agentc.runtime.llm.served import TIMEOUT, ServedModel, is_served, served_model
+        from agentc.runtime.llm.vocabulary import Vocabulary
         from agentc.runtime.llm.world import Silent
         from agentc.runtime.llm.worlds.table import world_of
     except ImportError as error:
@@ -31,10 +34,16 @@ def run(agent: AgentIR, options: Mapping[str, Any]) -> int:
     writer = agent.writer
     assert writer is not None
     text = options["form"] == "text"
-    if text:
-        click.echo(f"loading {options['model'] or writer.model or EMBEDDED} ...", err=True)
-    model = load_model(options["model"] or writer.model or EMBEDDED)
-    decoder = Decoder(agent, model.vocabulary)
+    name = options["model"] or writer.model or EMBEDDED
+    model: LanguageModel | ServedModel
+    if is_served(name):
+        model = served_model(name, options["constraint"], options["timeout"] or TIMEOUT)
+        decoder = Decoder(agent, Vocabulary.of_bytes())
+    else:
+        if text:
+            click.echo(f"loading {name} ...", err=True)
+        model = load_model(name)
+        decoder = Decoder(agent, model.vocabulary)
     message = options["message"]
     world = world_of(agent) if message is None else Silent(message)
     results = []
@@ -68,6 +77,7 @@ def _summary(result: RunResult, path: Path) -> None:
     for kind, verdicts in (("kept", result.kept), ("reached", result.satisfied)):
         for name, holds in verdicts.items():
             click.echo(f"{name}: {kind if holds else f'not {kind}'}")
+    click.echo(f"promises: {result.promise}")
     tokens = f"{result.tokens} tokens, {result.forced} of them forced, {result.passes} passes"
     click.echo(f"{tokens}, {result.seconds:.1f} s; {path}", err=True)
 
@@ -78,6 +88,7 @@ def _data(result: RunResult) -> dict[str, Any]:
             {"phase": s.phase, "text": s.text, "tool": s.tool, "arguments": dict(s.arguments)} for s in result.steps
         ],
         "kept": dict(result.kept), "satisfied": dict(result.satisfied), "tokens": result.tokens,
+        "promise": result.promise,
         "forced": result.forced, "passes": result.passes, "seconds": round(result.seconds, 3),
     }  # fmt: skip
 

@@ -83,7 +83,7 @@ class _Point:
         """For each phase with a limit of its own, the limit, and the most bytes that a completion may take."""
         found: dict[int, int] = {}
         for way in self.ways:
-            limit = _limit(way.phase)
+            limit = phase_limit(way.phase)
             if limit is not None:
                 found[limit] = max(found.get(limit, 0), _longest(way.automaton))
         return tuple(found.items())
@@ -324,9 +324,13 @@ class Session:
     the result. ``finished`` is the step that the latest token completed.
     """
 
-    def __init__(self, decoder: Decoder, max_tokens: int | None, max_steps: int | None) -> None:
+    def __init__(
+        self, decoder: Decoder, max_tokens: int | None, max_steps: int | None, phase_limits: bool = True
+    ) -> None:
         self.decoder = decoder
         self.max_tokens, self.max_steps = max_tokens, max_steps
+        self.phase_limits = phase_limits
+        """Whether the limits of single phases are kept here, or by who counts the tokens."""
         self.position: Position = START
         self.steps: list[Step] = []
         self.valuations: list[Valuation] = []
@@ -359,6 +363,16 @@ class Session:
         return self.accepting and not self._point.ways
 
     @property
+    def ways(self) -> tuple[_Way, ...]:
+        """The events that may follow at the agent's turn, each with its language."""
+        return self._point.ways
+
+    def cost_after(self, way: _Way) -> int:
+        """The most bytes that the rest of the run needs behind a step, if the agent plays for its end."""
+        costs = self.decoder.byte_costs(self._after)
+        return max(costs.get(t, FAR) for t in way.after)
+
+    @property
     def _at_boundary(self) -> bool:
         return not self._written and self.waiting is None
 
@@ -382,7 +396,8 @@ class Session:
         self._ends, self._label = self._point.ends, self._point.label
         if self.max_tokens is not None:
             self._tight_tokens = self.max_tokens - self._point.slack(decoder.byte_costs(self._after))
-        self._tight_inside = min((limit - longest for limit, longest in self._point.limits), default=FAR)
+        if self.phase_limits:
+            self._tight_inside = min((limit - longest for limit, longest in self._point.limits), default=FAR)
 
     def seen(self) -> dict[str, list[str]]:
         """What was seen so far of each phase that promises quote from."""
@@ -519,7 +534,7 @@ class Session:
 
     def _phase_room(self, phase: PhaseIR) -> int | None:
         """How many tokens of the phase's own limit are left; tokens of the label do not count."""
-        limit = _limit(phase)
+        limit = phase_limit(phase)
         return None if limit is None else limit - self._inside
 
     def _tight(self) -> bool:
@@ -543,7 +558,8 @@ class Session:
         return found
 
 
-def _limit(phase: PhaseIR) -> int | None:
+def phase_limit(phase: PhaseIR) -> int | None:
+    """The most tokens behind the label of a phase; None if it has no limit."""
     return min((g.max_tokens for g in phase.generators if g.max_tokens is not None), default=None)
 
 

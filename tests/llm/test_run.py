@@ -14,8 +14,7 @@ from agentc.lang.source import Source
 
 pytest.importorskip("llguidance")
 
-from agentc.runtime.llm import run as run_module
-from agentc.runtime.llm.choices import exact_choice, log_softmax
+from agentc.runtime.llm.choices import choice_scores, exact_choice, log_softmax
 from agentc.runtime.llm.decoder import Decoder
 from agentc.runtime.llm.processor import PhaseLogitsProcessor
 from agentc.runtime.llm.run import RunSettings, run_agent, settings_of
@@ -102,7 +101,7 @@ def test_an_agent_chooses_phases_and_tools_exactly():
     options = session.options()
     texts = [bytes(o).decode() for o in options]
     assert sorted(texts) == ["Act: alpha {}\n", "Act: alphabet {}\n", "Act: beta {}\n"]
-    scores = run_module.exact_choice.__globals__["choice_scores"](stream, logits, options)
+    scores = choice_scores(stream, logits, options)
     exact = np.exp(scores - scores.max())
     exact /= exact.sum()
     counts = dict.fromkeys(texts, 0)

@@ -1,0 +1,76 @@
+"""Grammars for servers: the same words as the automaton, read by the grammar engine's own reader of the notation."""
+
+import numpy as np
+import pytest
+
+from agentc.compiler.decoder.bytes_automaton import DEAD, byte_automaton
+from agentc.compiler.decoder.gbnf import gbnf
+from agentc.compiler.decoder.regex_syntax import parse_regex
+from agentc.compiler.decoder.regular import any_text, both, cat, complement, containing, literal, substrings
+
+llguidance = pytest.importorskip("llguidance")
+
+LANGUAGES = [
+    parse_regex("Thought: [^\\n]*\\n"), parse_regex('(ab|ac"\\\\x){1,3}é*'), parse_regex("[a-z/\\]\\[^-]{0,5}[€-₿]"),
+    cat(literal("Act: "), both(any_text(), complement(containing(literal("no")))), literal("\n")),
+    substrings("héllo wörld 🙂"), cat(literal("x\ty"), parse_regex("[^a-zé]{2}")),
+]  # fmt: skip
+
+
+def engine(grammar):
+    tokenizer = llguidance.LLTokenizer("byte")
+    made = llguidance.LLMatcher(tokenizer, llguidance.grammar_from("gbnf", grammar), log_level=0)
+    assert not made.is_error(), made.get_error()
+    return made
+
+
+def accepted(grammar, data):
+    matcher = engine(grammar)
+    return matcher.try_consume_tokens(list(data)) == len(data) and matcher.is_accepting()
+
+
+def random_words(automaton, randomness, state=0, most=40):
+    data = bytearray()
+    while len(data) < most or not automaton.accepting[state]:
+        onward = np.flatnonzero(automaton.next[state] != DEAD)
+        onward = onward[onward > 0]
+        if automaton.accepting[state] and (not len(onward) or randomness.random() < 0.2):
+            break
+        if len(data) >= most:  # bring it to an end
+            after = automaton.next[state, onward]
+            onward = onward[automaton.remaining[after] == automaton.remaining[after].min()]
+        data.append(int(randomness.choice(onward)))
+        state = int(automaton.next[state, data[-1]])
+    return bytes(data)
+
+
+@pytest.mark.parametrize("index", range(len(LANGUAGES)))
+def test_the_grammar_has_the_words_of_the_automaton(index):
+    automaton = byte_automaton(LANGUAGES[index])
+    grammar = gbnf(automaton)
+    randomness = np.random.default_rng(index)
+    refused = 0
+    for _ in range(20):
+        word = random_words(automaton, randomness)
+        assert automaton.accepts(word) and accepted(grammar, word), word
+        text = list(word.decode())
+        text[int(randomness.integers(len(text)))] = str(randomness.choice(list("a\nnoé€ \"")))
+        other = "".join(text).encode()
+        assert accepted(grammar, other) == automaton.accepts(other), other
+        refused += not automaton.accepts(other)
+    assert index == 4 or refused > 0
+
+
+def test_from_the_middle_and_with_the_empty_word():
+    automaton = byte_automaton(LANGUAGES[0])
+    state = automaton.run(b"Thought: ")
+    grammar = gbnf(automaton, state, may_stop=True)
+    assert accepted(grammar, b"x\n") and accepted(grammar, b"") and not accepted(grammar, b"x")
+    assert not accepted(gbnf(automaton, state), b"")
+
+
+def test_shortest_completions_only():
+    automaton = byte_automaton(parse_regex("a*(bb|c[xy]z*)"))
+    grammar = gbnf(automaton, shortest=True)
+    assert [w for w in (b"bb", b"cx", b"cy", b"abb", b"cxz") if accepted(grammar, w)] == [b"bb", b"cx", b"cy"]
+    assert automaton.remaining[0] == 2
