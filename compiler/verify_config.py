@@ -61,7 +61,28 @@ METHODS: dict[str, TrainerSchema] = {
                 _HORIZON,
                 _SPLIT,
                 _TIME,
-                Setting("noise", "float", 0.0, "Bound of the noise of every recorded state.", 0),
+                _CONTROLLER,
+                Setting("trajectories", "text", "", "The recorded trajectories, a path from the spec's folder."),
+                Setting("plan", "text", "", "The actions in question, a path from the spec's folder; none: all."),
+                Setting("noise", "float", 0.0, "Bound of what is added to every state in every step.", 0),
+                Setting("noises", "text", "", 'Bounds of single states: `"x 0.01, theta 0.002"`.'),
+                Setting(
+                    "model",
+                    "choice",
+                    "linear",
+                    "What the next state is of states and inputs.",
+                    choices=("linear", "affine", "polynomial", "lipschitz"),
+                ),
+                Setting("degree", "int", 2, "Of a `polynomial`.", 1, 8),
+                Setting("features", "text", "", 'What it is a combination of, not `model`: `"x v*cos(theta)"`.'),
+                Setting("lipschitz", "float", 0.0, "The constant of a `lipschitz` model, of every next state.", 0),
+                Setting(
+                    "bounds",
+                    "choice",
+                    "tight",
+                    "How the models are enclosed: by linear programs, or as a matrix zonotope.",
+                    choices=("tight", "zonotope"),
+                ),
             ),
         ),
         TrainerSchema("automaton", "Every output that the decoder allows satisfies the behaviour.", (_TIME,)),
@@ -99,5 +120,7 @@ SHIELD = TrainerSchema(
 SHIELDING: tuple[str, ...] = ("model",)
 """The methods that make shields."""
 
-BUILT: frozenset[str] = frozenset(("network", "bmc", "induction", "model", "falsify", "reach", "statistical"))
+BUILT: frozenset[str] = frozenset(
+    ("network", "bmc", "induction", "model", "data", "falsify", "reach", "statistical")
+)
 """The methods whose backend is built."""

@@ -8,7 +8,7 @@ result (and for each text that the loop cares to tell).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -51,19 +51,26 @@ class Guard:
         agent: the agent whose promises are kept.
         modes: for single rules ``log`` (tell, and allow) or ``ask``; all others are enforced.
         history: where events are kept; the file may be shared by several guards, and survives a kill.
+        checks: what else a call must pass: from the tool and its arguments to why it is denied, empty if it is not
+            (:meth:`agentc.runtime.verify.data.filter.ReachFilter.objection`).
 
     Raises ``AgentcError``: AS1410 for an agent without phases, AS1440 for a parameter of ``each`` that is not compared
     by ``==`` alone, AS1442 for a mode of a rule that does not exist.
     """
 
     def __init__(
-        self, agent: AgentIR, modes: Mapping[str, Mode] | None = None, history: History | Path | None = None
+        self,
+        agent: AgentIR,
+        modes: Mapping[str, Mode] | None = None,
+        history: History | Path | None = None,
+        checks: Sequence[Callable[[str, Mapping[str, Any]], str]] = (),
     ) -> None:
         if agent.writer is None or not agent.writer.phases:
             raise AgentcError([report("AS1410", None, agent=agent.name)])
         self.agent, self.writer = agent, agent.writer
         self.rules = [Rule(f) for f in agent.of_role("behavior", "safe")]
         self.modes = dict(modes or {})
+        self._checks = tuple(checks)
         names = [r.name for r in self.rules]
         for name in self.modes:
             if name not in names:
@@ -182,7 +189,9 @@ class Guard:
         return found
 
     def _judge(self, event: Data) -> Decision:
-        wrong = self._malformed(event)
+        wrong = self._malformed(event) or next(
+            (why for check in self._checks if (why := check(event["tool"], event["arguments"]))), ""
+        )
         if wrong:
             return Decision("deny", wrong, alternatives=self._alternatives())
         trace = Trace([*self._trace, self._valuation(event)])

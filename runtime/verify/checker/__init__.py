@@ -18,6 +18,7 @@ VERSION = 1
 
 CHECKERS = {
     "induction": "agentc.runtime.verify.checker.induction",
+    "data": "agentc.runtime.verify.checker.data",
     "model": "agentc.runtime.verify.checker.model",
     "network": "agentc.runtime.verify.checker.network",
 }

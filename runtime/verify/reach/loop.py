@@ -80,7 +80,7 @@ def advance(loop: Loop, states: list[Form]) -> Period:
         held = dict(zip(loop.inputs, given, strict=True))
     if loop.discrete:
         end, bad = _next(loop, states, held)
-        return Period(_settled(loop, end, initial), [], lost | bad, blame)
+        return Period(settled(end, loop.limit, initial), [], lost | bad, blame)
     tube: list[list[Form]] = []
     for _ in range(loop.substeps):
         states, during, bad = _flow(loop, states, held, loop.period / loop.substeps)
@@ -90,7 +90,7 @@ def advance(loop: Loop, states: list[Form]) -> Period:
         states, _ = generated(states, [])
         new = states[0].g.shape[1] - before
         held = {name: _wider(form, new) for name, form in held.items()}
-    return Period(_settled(loop, states, initial), tube, lost, blame)
+    return Period(settled(states, loop.limit, initial), tube, lost, blame)
 
 
 def generated(states: list[Form], others: list[Form]) -> tuple[list[Form], list[Form]]:
@@ -111,18 +111,18 @@ def _wider(form: Form, columns: int) -> Form:
     return Form(form.c, np.pad(form.g, ((0, 0), (0, columns))), form.r)
 
 
-def _settled(loop: Loop, states: list[Form], initial: int) -> list[Form]:
+def settled(states: list[Form], limit: int, initial: int) -> list[Form]:
     """At most ``limit`` generators, the slack among them; the first ``initial`` ones stay as they are."""
     states, _ = generated(states, [])
     g = np.stack([f.g for f in states])
-    if g.shape[2] <= loop.limit:
+    if g.shape[2] <= limit:
         return states
     size = np.abs(g)
     width = np.maximum(size.sum(axis=2, keepdims=True), 1e-300)
     score = (size / width).sum(axis=0) - (size / width).max(axis=0)
     score[:, :initial] = np.inf
     order = np.argsort(-score, axis=1, kind="stable")
-    kept = loop.limit - len(states)
+    kept = limit - len(states)
     chosen = np.take_along_axis(g, order[None, :, :kept], axis=2)
     rest = up(np.abs(np.take_along_axis(g, order[None, :, kept:], axis=2)).sum(axis=2) * (1 + 1e-13))
     made = []

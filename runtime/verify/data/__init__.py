@@ -1,0 +1,1 @@
+"""Unknown dynamics from recorded trajectories under a noise bound: sets of models, reachable sets, a filter."""
