@@ -160,6 +160,8 @@ class _Check:
             rows.append([ONE * ONE // s * (k == j) for k in range(m)])
         if "1" in self.texts:
             one = self.texts.index("1")
+            if scale[one] != ONE or mean[one] != ONE:
+                raise RejectedError("its constant feature is not 1")
             directions[one] = [ONE if k == one else mean[k] for k in range(m)]
             for j, s in enumerate(scale):
                 rows[j][one] = -mean[j] * ONE // s
