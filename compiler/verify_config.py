@@ -29,7 +29,9 @@ METHODS: dict[str, TrainerSchema] = {
             "Explicit finite models: safety, reachability probability.",
             (
                 _TIME,
+                Setting("controller", "text", "", "What acts: the folder of a trained policy, from the spec's folder."),
                 Setting("states", "int", 1_000_000, "Most states to build.", 1),
+                Setting("starts", "int", 1000, "Seeds whose starts are explored, where an environment draws them.", 1),
                 Setting("tolerance", "float", 1e-6, "Greatest error of a probability.", 0, 1, low_open=True),
             ),
         ),

@@ -149,10 +149,11 @@ class ShieldState:
         self._states[rows] = self.table.located(codes[rows])
         self.memory[rows] = self.table.after(np.zeros(len(rows), np.int64), self._states[rows])
 
-    def move(self, codes: Ints) -> None:
-        """The runs have come to states with these numbers."""
-        self._states = self.table.located(codes)
-        self.memory = self.table.after(self.memory, self._states)
+    def move(self, codes: Ints, where: Bits | None = None) -> None:
+        """The runs of ``where``, or all, have come to states with these numbers ``(N,)``."""
+        rows = np.arange(len(codes)) if where is None else np.flatnonzero(where)
+        self._states[rows] = self.table.located(codes[rows])
+        self.memory[rows] = self.table.after(self.memory[rows], self._states[rows])
 
     def place(self, codes: Ints, memory: Ints) -> None:
         """The runs are in states with these numbers, the automaton in ``memory``."""

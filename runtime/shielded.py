@@ -15,6 +15,7 @@ from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.envs.declared import DeclaredEnv
 from agentc.runtime.runs import Run, meaning_digest
 from agentc.runtime.shield import FILE, Bits, Ints, ShieldState, ShieldTable
+from agentc.runtime.verify.model.worlds import world_around
 
 
 class Shielded:
@@ -32,8 +33,12 @@ class Shielded:
         self._state.begin(self._codes())
         return self._masked(own)
 
-    def step(self, own: Bits | None) -> Bits:
-        """The mask after a step."""
+    def step(self, own: Bits | None, terminated: bool) -> Bits:
+        """The mask after a step; where the episode is over everything is allowed, for nothing follows."""
+        if terminated:
+            self._masks = np.ones_like(self._masks)
+            mask: Bits = self._masks[0]
+            return mask
         self._state.move(self._codes())
         return self._masked(own)
 
@@ -85,7 +90,11 @@ def numbers_of(envs: Sequence[gymnasium.Env[Any, Any]]) -> Callable[[], Ints]:
     """
     declared = [env.unwrapped for env in envs if isinstance(env.unwrapped, DeclaredEnv)]
     if len(declared) < len(envs):
-        name = type(envs[0].unwrapped).__name__
-        raise AgentcError([report("AS1344", None, agent=name, why="its states cannot be told apart")])
+        found = [world_around(env) for env in envs]
+        worlds = [world for world in found if world is not None]
+        if len(worlds) < len(envs):
+            name = type(envs[0].unwrapped).__name__
+            raise AgentcError([report("AS1344", None, agent=name, why="its states cannot be told apart")])
+        return lambda: np.array([world.code() for world in worlds], np.int64)
     numbering = Numbering(declared[0].system.states)
     return lambda: numbering.codes(np.concatenate([env.batch.state for env in declared]))

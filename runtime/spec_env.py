@@ -164,7 +164,7 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         observation, given, terminated, truncated, info = self.env.step(action)
         own = float(given)
         if self._shield is not None:
-            info = {**info, "action_mask": self._shield.step(info.get("action_mask"))}
+            info = {**info, "action_mask": self._shield.step(info.get("action_mask"), terminated)}
         self._t += 1
         before, previous = self._state, self._valuation
         self._valuation = self._valued(self._source.step(action, own, observation))

@@ -184,7 +184,7 @@ class SpecVectorEnv:
             terminated, truncated = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
             self._step_copies(actions, buffer, given, terminated, truncated, self._own_mask)
         if self._shield is not None:
-            self._shield.move(self._codes())
+            self._shield.move(self._codes(), ~terminated)
         masks = self._masked()
         self._lengths += 1
         limit = None if self.horizon is None else self._lengths >= self.horizon

@@ -190,6 +190,10 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
         except (gymnasium.error.DependencyNotInstalled, OSError) as error:  # the WFC family: a package, or its patterns
             raise AgentcError([report("AS0910", None, name=self._bare, reason=error)]) from error
 
+    def look(self) -> dict[str, Any]:
+        """The observation of the present state."""
+        return self.observation(self._observe())
+
     def _observe(self) -> dict[str, Any]:
         bare = self._bare
         image = self._whole_grid() if self._full else egocentric(bare)

@@ -102,7 +102,8 @@ class OfficeWorld(gymnasium.Env[Any, Any]):
         self.max_steps, self.slip, self.random_start = max_steps, slip, random_start
         self.steps = 0
         self.cell = START[0] + WIDTH * START[1]
-        self._next: list[list[int]] = transitions().tolist()
+        self.moves: list[list[int]] = transitions().tolist()
+        """Where the actions lead from each cell, without chance."""
 
     @property
     def position(self) -> tuple[int, int]:
@@ -129,7 +130,7 @@ class OfficeWorld(gymnasium.Env[Any, Any]):
         """Move; a wall in the way means to stay. With probability ``slip`` a random action is taken instead."""
         if self.slip and self.np_random.random() < self.slip:
             action = int(self.np_random.integers(len(ACTIONS)))
-        self.cell = self._next[self.cell][action]
+        self.cell = self.moves[self.cell][action]
         self.steps += 1
         return np.int64(self.cell), 0.0, False, self.steps >= self.max_steps, {}
 

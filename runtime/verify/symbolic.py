@@ -205,11 +205,12 @@ def symbolic_refusal(problem: Problem) -> str | None:
     """Why an item cannot be unrolled; None if it can."""
     if problem.item.bound is not None:
         return "it asks for a probability"
+    if problem.agent.system is None:
+        return "the agent has no declared system"
     why = ModelMethod().refusal(problem)
     if why is not None:
         return why
     system = problem.agent.system
-    assert system is not None
     if problem.role != "safe":
         return "it is judged on whole runs: only what a prefix violates is searched, so make it `safe`"
     graphs = [graph_of([c.guard], system.variables) for c in system.commands]

@@ -1,4 +1,4 @@
-"""The method ``model``: the whole of a finite transition system, times the automaton of the formula.
+"""The method ``model``: the whole of a finite transition system or environment, times the automaton of the formula.
 
 All runs of all actions are meant, unless the item names a controller. A ``safe`` formula asks that no run reaches a
 prefix that violates it; a ``task`` is judged where runs end: at the environment's horizon, at a state without a choice,
@@ -13,11 +13,11 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 
 import numpy as np
 
-from agentc.compiler.agent import SystemIR
 from agentc.compiler.automata.dfa import DFA
 from agentc.compiler.automata.ltlf import translate_typed
 from agentc.compiler.codec import encode_agent
@@ -26,9 +26,11 @@ from agentc.compiler.logic.trace import Trace
 from agentc.compiler.logic.verdict import Verdict as Code
 from agentc.compiler.systems.transitions import ExplicitModel, explore
 from agentc.lang.diagnostics import AgentcError
+from agentc.runtime.envs.registry import environment_of, horizon_of
 from agentc.runtime.verify.answer import Answer, Verdict, unknown
 from agentc.runtime.verify.certificate import Certificate
 from agentc.runtime.verify.checker import check
+from agentc.runtime.verify.model.extracted import EXPLORABLE, BudgetError, ExtractedModel
 from agentc.runtime.verify.model.product import Bits, Ints, Product, product
 from agentc.runtime.verify.model.values import Value, ever, within
 from agentc.runtime.verify.problem import Problem
@@ -44,10 +46,14 @@ class ModelMethod:
     name: str = NAME
 
     def refusal(self, problem: Problem) -> str | None:
-        """It needs a finite transition system, and a formula over its states."""
+        """It needs a finite transition system and a formula over its states, or an environment that it can explore."""
         system = problem.agent.system
         if system is None:
-            return "the agent has no declared system"
+            engine = problem.agent.environment.engine if problem.agent.environment is not None else None
+            if engine is None:
+                return "the agent has no environment"
+            # asked by name, exploring says with a code what is wrong
+            return None if engine in EXPLORABLE or problem.item.method == NAME else f"`{engine}` cannot be explored"
         if system.modes or (not system.commands and system.integrator != "difference"):
             return "the system has continuous time"
         if system.disturbances:
@@ -61,16 +67,18 @@ class ModelMethod:
 
     def solve(self, problem: Problem) -> Answer:
         """Proved with an invariant, falsified with a shortest run, or a probability with sound bounds."""
-        system = problem.agent.system
-        assert system is not None
         settings = problem.settings(NAME)
         most = int(settings["states"])
         try:
-            model = explore(system, max_states=most)
+            model = _explored(problem, most, int(settings["starts"]))
         except AgentcError as error:
             if any(d.code == "AS1114" for d in error.diagnostics):
                 return unknown(NAME, f"the model has more than {most} states")
+            if problem.item.method is None and any(d.code == "AS1347" for d in error.diagnostics):
+                return unknown(NAME, error.diagnostics[0].message)
             raise
+        except BudgetError as error:
+            return unknown(NAME, str(error))
         problem.progress(f"{len(model)} states")
         automaton = translate_typed(problem.item.formula, problem.agent.declared, span=problem.item.span)
         try:
@@ -78,13 +86,46 @@ class ModelMethod:
         except ValueError as error:
             return unknown(NAME, str(error))
         problem.progress(f"{len(pairs)} pairs of a state and the automaton's")
-        environment = problem.agent.environment
-        horizon = environment.horizon if environment is not None else None
+        horizon = _horizon(problem)
         if problem.item.bound is not None:
             return _probability(problem, pairs, horizon, float(settings["tolerance"]))
         if problem.role == "safe":
-            return _safety(problem, system, pairs, horizon)
+            return _safety(problem, pairs, horizon)
         return _task(problem, pairs, horizon)
+
+
+def _explored(problem: Problem, most: int, seeds: int) -> ExplicitModel | ExtractedModel:
+    """The model of the declared system, or of the environment."""
+    system, controller = problem.agent.system, str(problem.settings(NAME)["controller"])
+    model = None if system is None else explore(system, max_states=most)
+    if model is not None and not controller:
+        return model
+    from agentc.runtime.verify.model.extraction import extract  # needs gymnasium
+    from agentc.runtime.verify.model.worlds import DeclaredWorld, World, world_of
+
+    until, formulas = monotonic() + problem.left(), [problem.item.formula]
+    world: World = world_of(problem.agent) if model is None else DeclaredWorld(environment_of(problem.agent), model)
+    if controller:
+        from agentc.runtime.verify.model.closed_loop import closed_loop
+
+        world = closed_loop(problem.agent, world, problem.folder / controller)
+    return extract(problem.agent, world, formulas, most=most, seeds=seeds, until=until, progress=problem.progress)
+
+
+def _horizon(problem: Problem) -> int | None:
+    """After how many steps runs end."""
+    environment = problem.agent.environment
+    if environment is None:
+        return None
+    return horizon_of(environment) if problem.agent.system is None else environment.horizon
+
+
+def _assumption(problem: Problem, p: Product) -> str:
+    """What a proof takes for granted of the model."""
+    if isinstance(p.model, ExtractedModel):
+        return p.model.assumption
+    name = problem.agent.system.name if problem.agent.system is not None else ""
+    return f"`{name}` is the transition system that it declares, whatever acts"
 
 
 def _endless(variable: Any) -> bool:
@@ -98,7 +139,7 @@ def _size(p: Product) -> str:
 # ---------------------------------------------------------------- safety
 
 
-def _safety(problem: Problem, system: SystemIR, p: Product, horizon: int | None) -> Answer:
+def _safety(problem: Problem, p: Product, horizon: int | None) -> Answer:
     if all(v != Code.FALSE for v in p.automaton.verdicts):
         return Answer(Verdict.VACUOUS, NAME, "no prefix can violate it, whatever the system does")
     bad = np.flatnonzero(p.verdict == Code.FALSE)
@@ -106,12 +147,14 @@ def _safety(problem: Problem, system: SystemIR, p: Product, horizon: int | None)
     if len(within_reach):
         shortest = int(within_reach[p.depth[within_reach].argmin()])
         return _run_found(problem, p, _path(p, shortest))
-    assumption = f"`{system.name}` is the transition system that it declares, whatever acts"
+    assumption = _assumption(problem, p)
     if len(bad):
         said = f"no run of at most {horizon} steps violates it ({_size(p)}); the shortest that does has "
         said += f"{int(p.depth[bad].min())}"
         return Answer(Verdict.PROVED, NAME, said, (assumption, f"runs end after {horizon} steps"), _counts(p))
     said = f"no reachable state violates it ({_size(p)})"
+    if not isinstance(p.model, ExplicitModel):
+        return Answer(Verdict.PROVED, NAME, said, (assumption,), _counts(p))
     answer = Answer(Verdict.PROVED, NAME, said, (assumption,), _counts(p), invariant_certificate(problem, p))
     assert answer.certificate is not None
     finding = check(json.loads(json.dumps(answer.certificate.data())), problem.folder)
@@ -120,6 +163,7 @@ def _safety(problem: Problem, system: SystemIR, p: Product, horizon: int | None)
 
 def invariant_certificate(problem: Problem, p: Product) -> Certificate:
     """The reachable pairs as an inductive invariant."""
+    assert isinstance(p.model, ExplicitModel)
     index = problem.agent.verifies.index(problem.item)
     order = np.lexsort((*p.model.values[p.state].T, p.memory))
     table = np.concatenate([p.model.values[p.state], p.memory[:, None]], axis=1)[order]
@@ -168,11 +212,8 @@ def _task(problem: Problem, p: Product, horizon: int | None) -> Answer:
     if len(worst):
         return _run_found(problem, p, _descend(p, int(worst[0]), failing))
     limit = f"of {horizon} steps" if horizon is not None else "of any length"
-    name = problem.agent.system.name if problem.agent.system else ""
-    return Answer(
-        Verdict.PROVED, NAME, f"every run {limit} satisfies it ({_size(p)})",
-        (f"`{name}` is the transition system that it declares, whatever acts",), _counts(p),
-    )  # fmt: skip
+    said = f"every run {limit} satisfies it ({_size(p)})"
+    return Answer(Verdict.PROVED, NAME, said, (_assumption(problem, p),), _counts(p))
 
 
 def _entered(p: Product) -> set[int]:
@@ -217,15 +258,24 @@ def _path(p: Product, at: int) -> list[tuple[int, int]]:
 
 def _run_found(problem: Problem, p: Product, run: list[tuple[int, int]]) -> Answer:
     """The answer for a run, if the reference semantics agrees that it violates."""
-    model: ExplicitModel = p.model
+    model = p.model
     valuations = [model.state(int(p.state[at])) for at, _ in run]
     actions = [model.actions[int(model.action[via])] for _, via in run[1:]]
     if evaluate(problem.item.formula, Trace(valuations)):
         return unknown(NAME, "a run was found that the reference semantics does not call a violation")
+    seed = None
+    if isinstance(model, ExtractedModel):
+        from agentc.runtime.verify.model.extraction import replays
+
+        states = [(int(p.state[at]), int(p.choice[via]) if via >= 0 else -1) for at, via in run]
+        seed = model.seed_of(states[0][0])
+        if seed is not None and not replays(problem.agent, model, seed, states):
+            return unknown(NAME, "a run was found that the environment does not repeat")
     shown = ", ".join(actions[:8]) + (", ..." if len(actions) > 8 else "")
     said = f"a run of {len(actions)} steps violates it" + (f": {shown}" if actions else ": it begins with a violation")
+    begun = {} if seed is None else {"seed": seed}
     return Answer(
-        Verdict.FALSIFIED, NAME, said, evidence={"trace": valuations, "actions": actions, **_counts(p)}
+        Verdict.FALSIFIED, NAME, said, evidence={"trace": valuations, "actions": actions, **begun, **_counts(p)}
     )
 
 
@@ -242,8 +292,7 @@ def _probability(problem: Problem, p: Product, horizon: int | None, tolerance: f
     kind = "least" if least else "greatest"
     said = f"the {kind} probability is between {found.low:.10g} and {found.high:.10g} ({_size(p)})"
     evidence = {"low": found.low, "high": found.high, "steps": found.steps, **_counts(p)}
-    name = problem.agent.system.name if problem.agent.system else ""
-    assumption = f"`{name}` is the transition system that it declares, its probabilities being exact"
+    assumption = f"{_assumption(problem, p)}; its probabilities are exact"
     if (found.low >= bound) if least else (found.high <= bound):
         return Answer(Verdict.PROVED, NAME, said, (assumption,), evidence)
     if (found.high < bound) if least else (found.low > bound):

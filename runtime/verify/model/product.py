@@ -17,10 +17,15 @@ from agentc.compiler.automata.dfa import DFA
 from agentc.compiler.logic.ir import Formula
 from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.systems.transitions import ExplicitModel
+from agentc.runtime.verify.model.extracted import ExtractedModel
 
 Ints = NDArray[np.int64]
 Bits = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+
+
+Model = ExplicitModel | ExtractedModel
+"""What a product is made of."""
 
 
 class Watcher(Protocol):
@@ -76,13 +81,13 @@ class Joined:
 
 @dataclass(frozen=True)
 class Product:
-    """Pairs of a model's state and an automaton's; the arrays of choices are those of :class:`ExplicitModel`.
+    """Pairs of a model's state and an automaton's; the arrays of choices are those of the model.
 
     ``verdict`` has the code of each pair's verdict, ``depth`` its distance from the start, ``parent`` the pair that it
     was first reached from (-1 at the start), ``via`` the choice of the model that led there.
     """
 
-    model: ExplicitModel
+    model: Model
     automaton: Watcher
     state: Ints
     memory: Ints
@@ -114,7 +119,7 @@ class Product:
         return found
 
 
-def letters_of(model: ExplicitModel, automaton: Watcher) -> tuple[Ints, Ints]:
+def letters_of(model: Model, automaton: Watcher) -> tuple[Ints, Ints]:
     """The letter of each state, and the next automaton state ``(states, letters)``.
 
     Raises ``KeyError`` if an atom reads anything but the model's states.
@@ -130,7 +135,7 @@ def letters_of(model: ExplicitModel, automaton: Watcher) -> tuple[Ints, Ints]:
     return letter.reshape(-1).astype(np.int64), table.astype(np.int64)
 
 
-def product(model: ExplicitModel, automaton: Watcher, most: int) -> Product:
+def product(model: Model, automaton: Watcher, most: int) -> Product:
     """The product. Raises ``ValueError`` for more than ``most`` pairs, and ``KeyError`` as :func:`letters_of`."""
     letter, table = letters_of(model, automaton)
     verdicts = np.array([int(v) for v in automaton.verdicts], np.int64)

@@ -19,13 +19,18 @@ from agentc.compiler.agent import AgentIR
 from agentc.compiler.automata.ltlf import translate_typed
 from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.systems.commands import Numbering
-from agentc.compiler.systems.transitions import ExplicitModel, explore
+from agentc.compiler.systems.transitions import explore
 from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.envs.registry import horizon_of
 from agentc.runtime.runs import meaning_digest
 from agentc.runtime.shield import ShieldTable
-from agentc.runtime.verify.model.product import Bits, Floats, Ints, Joined, Product, letters_of, product
+from agentc.runtime.verify.model.extracted import BudgetError
+from agentc.runtime.verify.model.product import Bits, Floats, Ints, Joined, Model, Product, letters_of, product
 from agentc.runtime.verify.model.values import ever, within
 from agentc.runtime.verify.simulation import reads_only
+
+STARTS = 1000
+"""Seeds whose starts are explored, where an environment draws them."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,9 @@ def agent_shield(agent: AgentIR) -> ShieldTable:
     model, codes = explored(agent, names, most)
     automata = [translate_typed(agent.formula(n).formula, agent.declared, span=agent.formula(n).span) for n in names]
     pairs = product(model, automata[0] if len(automata) == 1 else Joined(automata), 4 * most)
-    horizon = agent.environment.horizon if agent.environment is not None else None
+    horizon = None
+    if agent.environment is not None:
+        horizon = agent.environment.horizon if agent.system is not None else horizon_of(agent.environment)
     if threshold >= 1.0:
         shield = shield_of(pairs)
     else:
@@ -146,11 +153,23 @@ def agent_shield(agent: AgentIR) -> ShieldTable:
     return shield.table(codes, about)
 
 
-def explored(agent: AgentIR, names: Sequence[str], most: int) -> tuple[ExplicitModel, Ints]:
+def explored(agent: AgentIR, names: Sequence[str], most: int) -> tuple[Model, Ints]:
     """The model of an agent's environment and the numbers that its states are called by."""
     system = agent.system
     if system is None:
-        raise _none(agent, "it has no declared system")
+        from agentc.runtime.verify.model.extraction import extract  # needs gymnasium
+        from agentc.runtime.verify.model.worlds import world_of
+
+        try:
+            formulas = [agent.formula(name).formula for name in names]
+            found = extract(agent, world_of(agent), formulas, most=most, seeds=STARTS)
+        except BudgetError as error:
+            raise _none(agent, str(error)) from error
+        if found.reads_steps:
+            raise _none(agent, "its formulas read more than the present state")
+        if len(np.unique(found.codes)) < len(found):
+            raise _none(agent, "its states cannot be told apart")
+        return found, found.codes
     if system.modes or system.disturbances or (not system.commands and system.integrator != "difference"):
         raise _none(agent, f"`{system.name}` is no transition system")
     for name in names:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agentc.compiler.logic.verdict import Verdict
+from agentc.runtime.verify.model.extracted import ExtractedModel
 from agentc.runtime.verify.model.product import Bits, Floats, Product
 
 U = 2.0**-53
@@ -100,6 +101,9 @@ def ever(p: Product, target: Bits, least: bool, tolerance: float, most: int = 1_
 
 
 def _start(p: Product, value: Floats, up: bool) -> float:
+    """At the start: by the weights of the starts, or where these are not known over all of them."""
+    if isinstance(p.model, ExtractedModel) and not p.model.exhaustive:
+        return float(value[p.initial].max() if up else value[p.initial].min())
     total = float((p.weight * value[p.initial]).sum())
     slack = (len(p.initial) + 2) * U
     return min(1.0, total + slack) if up else max(0.0, total - slack)
