@@ -10,7 +10,7 @@ from agentc.compiler.imported import check_automata
 from agentc.compiler.lower import given
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
 from agentc.compiler.training_checks import conflicts
-from agentc.compiler.training_config import TRAINERS, check_against
+from agentc.compiler.training_config import TRAINERS, Scalar, check_against
 from agentc.compiler.verify_config import BUILT, METHODS, SHIELD, SHIELDING
 from agentc.lang.checked import CheckedAgent, CheckedDeploy, CheckedSpec, CheckedTrain, CheckedVerify
 from agentc.lang.diagnostics import Diagnostic, report
@@ -20,6 +20,8 @@ from agentc.lang.spelling import nearest
 def check_configuration(spec: CheckedSpec) -> list[Diagnostic]:
     """Findings about the training, verification and backends of every agent of a file."""
     found: list[Diagnostic] = []
+    for recipe in spec.recipes:
+        found.extend(_settings(recipe)[1])
     for agent in spec.agents:
         if agent.train is not None:
             found.extend(_train(agent.train, rewarded=agent.reward is not None))
@@ -32,15 +34,23 @@ def check_configuration(spec: CheckedSpec) -> list[Diagnostic]:
     return found
 
 
-def _train(train: CheckedTrain, *, rewarded: bool) -> list[Diagnostic]:
+def _settings(train: CheckedTrain) -> tuple[dict[str, Scalar], list[Diagnostic]]:
+    """The settings of a ``train`` block or a recipe, each by itself."""
     name, span = train.algorithm, train.algorithm_span
     if name in ALGORITHMS:
-        return [report("AS0711", span, name=name, what=ALGORITHMS[name])]
+        return {}, [report("AS0711", span, name=name, what=ALGORITHMS[name])]
     if name not in TRAINERS:
         known = (*TRAINERS, *ALGORITHMS)
         listed = ", ".join(f"`{n}`" for n in TRAINERS)
-        return [report("AS0610", span, name=name, known=listed, suggestion=nearest(name, known))]
-    values, found = check_against(TRAINERS[name], given(train.settings))
+        return {}, [report("AS0610", span, name=name, known=listed, suggestion=nearest(name, known))]
+    return check_against(TRAINERS[name], given(train.settings))
+
+
+def _train(train: CheckedTrain, *, rewarded: bool) -> list[Diagnostic]:
+    name, span = train.algorithm, train.algorithm_span
+    values, found = _settings(train)
+    if name not in TRAINERS:
+        return found
     if not found:
         found.extend(report("AS1536", span, algorithm=name, reason=reason) for reason in conflicts(values))
     if not rewarded:

@@ -672,6 +672,17 @@ class Train(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe(Item):
+    """``recipe name = algorithm { configuration }``: settings under a name, which ``train name`` takes."""
+
+    name: str
+    algorithm: str
+    settings: Record | None = None
+    name_span: Span = field(compare=False, repr=False, kw_only=True)
+    algorithm_span: Span = field(compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Expect(Item):
     """``expect condition [with confidence c]``."""
 

@@ -26,7 +26,7 @@ _AGENT = (
 ).split()
 _SYSTEM = ("state input output disturbance equation init step mode command controller signal assume cost").split()
 BELONGS = {
-    "file": frozenset([*_COMMON, "import", "environment", "system", "agent"]),
+    "file": frozenset([*_COMMON, "import", "environment", "system", "agent", "recipe"]),
     "agent": frozenset([*_COMMON, *_AGENT, "role"]),
     "role": frozenset([*_COMMON, *_AGENT]),
     "environment": frozenset([*_COMMON, *"engine signal input assume step init tool phase cost".split()]),
@@ -42,7 +42,7 @@ _WORDS: dict[type[ast.Node], str] = {
     ast.Signal: "signal", ast.StepSize: "step", ast.Equation: "equation", ast.Mode: "mode",
     ast.Command: "command", ast.Controller: "controller", ast.CostItem: "cost", ast.Budget: "budget",
     ast.Reward: "reward", ast.Machine: "machine", ast.Phase: "phase", ast.Tool: "tool", ast.Model: "model",
-    ast.Prompt: "prompt", ast.Train: "train", ast.Expect: "expect", ast.Verify: "verify",
+    ast.Prompt: "prompt", ast.Train: "train", ast.Recipe: "recipe", ast.Expect: "expect", ast.Verify: "verify",
     ast.Example: "example", ast.Doc: "doc", ast.ErrorItem: "error",
 }  # fmt: skip
 
@@ -322,6 +322,10 @@ class Builder(ExpressionBuilder):
 
     def do_train(self, c: Children, start: int, stop: int) -> ast.Item:
         return ast.Train(self.text(c[0]), c[1], c[2], span=self.span(start, stop), algorithm_span=self.at(c[0]))
+
+    def do_recipe(self, c: Children, start: int, stop: int) -> ast.Item:
+        spans = {"name_span": self.at(c[0]), "algorithm_span": self.at(c[1])}
+        return ast.Recipe(self.text(c[0]), self.text(c[1]), c[2], span=self.span(start, stop), **spans)
 
     def do_expect(self, c: Children, start: int, stop: int) -> ast.Item:
         return ast.Expect(c[0], c[1], span=self.span(start, stop))

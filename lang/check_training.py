@@ -35,7 +35,20 @@ def check_train(context: Context, item: ast.Train, scope: Scope) -> CheckedTrain
         condition = _expectation(context, item.until, None, scope, item.until.span)
         until = None if condition is None else condition.source
     settings = context.settings(item.settings, scope)
-    return CheckedTrain(item.algorithm, item.algorithm_span, until, settings, item.span)
+    algorithm = item.algorithm
+    symbol = scope.find(algorithm)
+    if symbol is not None and isinstance(symbol.node, ast.Recipe):
+        scope.lookup(algorithm)
+        recipe = check_recipe(context, symbol.node, symbol.scope or scope)
+        own = {s.name for s in settings}
+        settings = (*(s for s in recipe.settings if s.name not in own), *settings)
+        algorithm = recipe.algorithm
+    return CheckedTrain(algorithm, item.algorithm_span, until, settings, item.span)
+
+
+def check_recipe(context: Context, item: ast.Recipe, scope: Scope) -> CheckedTrain:
+    """A ``recipe`` item: the settings that ``train name`` begins with."""
+    return CheckedTrain(item.algorithm, item.algorithm_span, None, context.settings(item.settings, scope), item.span)
 
 
 # ---------------------------------------------------------------- expectations

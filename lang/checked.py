@@ -281,11 +281,12 @@ class CheckedAgent:
 
 @dataclass(frozen=True, slots=True)
 class CheckedSpec:
-    """A checked file: its agents (those that have a meaning), what was found, and the scope of each block."""
+    """A checked file: its agents (those that have a meaning), what was found, the scope of each block, its recipes."""
 
     agents: tuple[CheckedAgent, ...]
     diagnostics: tuple[Diagnostic, ...]
     scopes: Mapping[str, Scope] = field(default_factory=dict)
+    recipes: tuple[CheckedTrain, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -13,6 +13,7 @@ from agentc.lang import ast
 from agentc.lang.check_agent import AgentChecker
 from agentc.lang.check_context import Context
 from agentc.lang.check_environment import check_environment, check_system_declaration
+from agentc.lang.check_training import check_recipe
 from agentc.lang.checked import CheckedAgent, CheckedSpec
 from agentc.lang.diagnostics import Annotation, Diagnostic
 from agentc.lang.elaborate import Elaborator
@@ -42,6 +43,7 @@ def check_module(
     scopes: dict[str, Scope] = {"": scope}
     for item in module.items:
         _check_item(context, item, scope)
+    recipes = tuple(check_recipe(context, item, scope) for item in module.items if isinstance(item, ast.Recipe))
     agents: dict[str, CheckedAgent] = {}
     first: dict[str, ast.Agent] = {}
     for item in module.items:
@@ -58,7 +60,7 @@ def check_module(
         scopes[item.name] = checker.scope
     if agents and not context.failed:
         context.diagnostics.extend(unused(scope))
-    return CheckedSpec(tuple(agents.values()), ordered(context.diagnostics), scopes)
+    return CheckedSpec(tuple(agents.values()), ordered(context.diagnostics), scopes, recipes)
 
 
 def _check_item(context: Context, item: ast.Item, scope: Scope) -> None:

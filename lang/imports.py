@@ -145,7 +145,7 @@ class Library:
     def _candidates(self, path: Path) -> list[str]:
         """Modules with names like ``path``."""
         found = [f"std.{name}" for name in self._names(self.standard)]
-        for folder in ("env", "agents", "systems"):
+        for folder in ("env", "agents", "systems", "recipes"):
             found += [f"std.{folder}.{name}" for name in self._names(os.path.join(self.standard, folder))]
         if self.root is not None:
             for depth in range(len(path)):
@@ -212,7 +212,7 @@ def declare(item: ast.Item, scope: Scope) -> list[Diagnostic]:
         case ast.Machine():
             if item.name is not None:
                 symbols = [Symbol(item.name, "machine", None, item.name_span, item, scope)]
-        case ast.Pattern() | ast.Proposition() | ast.RegionItem() | ast.Environment() | ast.System():
+        case ast.Pattern() | ast.Proposition() | ast.RegionItem() | ast.Environment() | ast.System() | ast.Recipe():
             symbols = [Symbol(item.name, _KINDS[type(item)], None, item.name_span, item, scope)]
     found = (scope.define(symbol) for symbol in symbols)
     return [d for d in found if d is not None]
@@ -231,7 +231,7 @@ def _declared_names(text: str) -> list[str]:
 
 _KINDS: dict[type[ast.Item], SymbolKind] = {
     ast.Pattern: "pattern", ast.Proposition: "prop", ast.RegionItem: "region", ast.Environment: "environment",
-    ast.System: "system",
+    ast.System: "system", ast.Recipe: "recipe",
 }  # fmt: skip
 
 

@@ -247,6 +247,11 @@ def _train(item: ast.Train) -> Shape:
     return Shape(head) if item.settings is None else Shape(head, items=item.settings.entries)
 
 
+def _recipe(item: ast.Recipe) -> Shape:
+    head = f"recipe {write_name(item.name)} = {write_name(item.algorithm)}"
+    return Shape(head) if item.settings is None else Shape(head, items=item.settings.entries)
+
+
 def _expect(item: ast.Expect) -> Shape:
     behind = "" if item.confidence is None else f" with confidence {text(item.confidence, SUM)}"
     return Shape("expect ", "", _expr(item.condition, IFF, behind=behind))
@@ -322,6 +327,7 @@ _SHAPES: dict[type, Callable[..., Shape]] = {
     ast.Model: _model,
     ast.Prompt: _prompt,
     ast.Train: _train,
+    ast.Recipe: _recipe,
     ast.Expect: _expect,
     ast.Verify: _verify,
     ast.Shield: _shield,

@@ -30,7 +30,7 @@ REREAD = 200
 
 _DECLARES = frozenset(
     "prop region pattern const param task safe behavior assume cost phase tool machine signal state input output "
-    "disturbance environment system agent role mode command controller prompt".split()
+    "disturbance environment system agent recipe role mode command controller prompt".split()
 )
 
 

@@ -13,7 +13,7 @@ from agentc.lang.types import Type
 SymbolKind = Literal[
     "signal", "state", "input", "output", "disturbance", "const", "param", "parameter", "prop", "pattern", "region",
     "task", "safe", "behavior", "assume", "environment", "system", "phase", "tool", "module", "machine", "cost",
-    "role", "agent", "controller", "mode", "error",
+    "role", "agent", "recipe", "controller", "mode", "error",
 ]  # fmt: skip
 
 READABLE: tuple[SymbolKind, ...] = ("signal", "state", "input", "output", "disturbance")

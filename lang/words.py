@@ -32,7 +32,7 @@ COUNTED = frozenset({"X", "WX", "Y", "WY"})
 RESERVED = UNARY_WORDS | BINARY_WORDS | frozenset("xor and or not in true false inf as by with enum from".split())
 """Words that are no names anywhere, but in back-ticks."""
 
-TOP_ITEMS = frozenset({"import", "environment", "system", "agent"})
+TOP_ITEMS = frozenset({"import", "environment", "system", "agent", "recipe"})
 
 BLOCK_ITEMS = frozenset(
     "assume behavior budget command const controller cost decode deploy disturbance engine env example expect init "

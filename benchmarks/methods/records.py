@@ -15,13 +15,16 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from agentc.benchmarks.methods.experiment import Experiment, module_path, spec_path
 from agentc.benchmarks.methods.verdict import Comparison, compare
+from agentc.lang import ast as ast_of_specs
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.lang.lexer import tokenize
+from agentc.lang.parser import parse
 from agentc.lang.source import Source
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -133,9 +136,20 @@ def standing(experiment: Experiment, folder: Path = RECORDED) -> Standing:
 def digest(experiment: Experiment) -> str:
     """16 hexadecimal digits of what the spec and the module say."""
     spec = spec_path(experiment)
-    tokens = [t.text for t in tokenize(Source(spec.name, spec.read_text())).tokens] if spec.exists() else []
-    said = json.dumps([tokens, _modules(module_path(experiment), {})], sort_keys=True)
+    said = json.dumps([_tokens(spec), _modules(module_path(experiment), {})], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _tokens(spec: Path) -> list[list[str]]:
+    """What a spec says, and the recipes that it imports; comments and layout left out."""
+    if not spec.exists():
+        return []
+    source = Source(spec.name, spec.read_text())
+    found = [[t.text for t in tokenize(source).tokens]]
+    for item in parse(source).module.items:
+        if isinstance(item, ast_of_specs.Import) and item.path[:2] == ("std", "recipes"):
+            found += _tokens(Path(str(files("agentc.stdlib"))).joinpath(*item.path[1:]).with_suffix(".agentspec"))
+    return found
 
 
 def _modules(path: Path, found: dict[str, Any]) -> dict[str, Any]:

@@ -56,3 +56,13 @@ def curve(folder: Path, what: str = "mean_return") -> list[tuple[int, float]]:
 def steps_until(found: list[tuple[int, float]], threshold: float, otherwise: int) -> float:
     """The first steps at which a curve has reached ``threshold``; ``otherwise`` where it never does."""
     return float(next((steps for steps, figure in found if figure >= threshold), otherwise))
+
+
+def success(agent: CompiledAgent, folder: Path, formula: str, episodes: int = 100, seed: int = 0) -> float:
+    """The share of fresh episodes in which the trained policy, acting as it was trained, satisfies a formula."""
+    from agentc.runtime.evaluate import run_episodes
+    from agentc.runtime.learn.policy import Policy
+    from agentc.runtime.spec_env import SpecEnv
+
+    found = run_episodes(lambda: SpecEnv.make(agent, shaping=False), Policy.load(folder), episodes, seed)
+    return sum(episode.satisfied[formula] for episode in found) / episodes

@@ -325,6 +325,7 @@ TOP_ITEMS = st.one_of(
         PARAMETERS,
         tuples(SIGNALS | DEFINITIONS | setting("engine", SMALL)),
     ),
+    st.builds(lambda n, a, r: ast.Recipe(n, a, r, algorithm_span=SPAN, **NAMED), NAMES, NAMES, st.none() | RECORDS),
     st.builds(lambda n, p, items: ast.System(n, p, items, **NAMED), NAMES, PARAMETERS, tuples(SYSTEM_ITEMS)),
     st.builds(lambda n, items: ast.Agent(n, items, **NAMED), NAMES, tuples(AGENT_ITEMS | ROLES)),
 )

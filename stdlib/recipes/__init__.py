@@ -1,0 +1,1 @@
+"""Recipes: published ways to train, as settings under a name."""
