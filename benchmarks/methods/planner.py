@@ -49,9 +49,8 @@ def plan(world: Any) -> list[int]:
     """Actions to the goal from where the agent is. Raises ``ValueError`` if there are none."""
     cells = {(i % world.grid.width, i // world.grid.width): cell for i, cell in enumerate(world.grid.grid) if cell}
     door = next(((at, cell) for at, cell in cells.items() if cell.type == "door"), None)
-    start: Place = (
-        *map(int, world.agent_pos), int(world.agent_dir), world.carrying is not None, door is None or door[1].is_open,
-    )  # fmt: skip
+    x, y = (int(k) for k in world.agent_pos)
+    start = (x, y, int(world.agent_dir), world.carrying is not None, door is None or bool(door[1].is_open))
     before: dict[Place, tuple[Place, int]] = {}
     queue, seen = deque([start]), {start}
     while queue:
