@@ -11,7 +11,7 @@ from agentc.compiler.lower import given
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
 from agentc.compiler.training_checks import conflicts
 from agentc.compiler.training_config import TRAINERS, Scalar, check_against
-from agentc.compiler.verify_config import BUILT, METHODS, SHIELD, SHIELDING
+from agentc.compiler.verify_config import METHODS, SHIELD, SHIELDING
 from agentc.lang.checked import CheckedAgent, CheckedDeploy, CheckedSpec, CheckedTrain, CheckedVerify
 from agentc.lang.diagnostics import Diagnostic, report
 from agentc.lang.spelling import nearest
@@ -65,10 +65,7 @@ def _verify(verify: CheckedVerify) -> list[Diagnostic]:
     if verify.method not in METHODS:
         known = ", ".join(f"`{n}`" for n in METHODS)
         return [report("AS0620", span, name=verify.method, known=known, suggestion=nearest(verify.method, METHODS))]
-    found = check_against(METHODS[verify.method], given(verify.settings))[1]
-    if verify.method not in BUILT:
-        found.append(report("AS0712", span, name=verify.method))
-    return found
+    return check_against(METHODS[verify.method], given(verify.settings))[1]
 
 
 def _deploy(deploy: CheckedDeploy) -> list[Diagnostic]:

@@ -87,7 +87,20 @@ METHODS: dict[str, TrainerSchema] = {
                 ),
             ),
         ),
-        TrainerSchema("automaton", "Every output that the decoder allows satisfies the behaviour.", (_TIME,)),
+        TrainerSchema(
+            "automaton",
+            "Every dialogue that the decoder can write, or that its behaviour allows, satisfies it.",
+            (
+                _TIME,
+                Setting(
+                    "of",
+                    "choice",
+                    "auto",
+                    "Whose dialogues: what the decoder can write, or all that every `behavior` allows (of a `safe`).",
+                    choices=("auto", "decoder", "behavior"),
+                ),
+            ),
+        ),
         TrainerSchema(
             "falsify",
             "Search for a violation in a simulator, by robustness.",
@@ -121,8 +134,3 @@ SHIELD = TrainerSchema(
 
 SHIELDING: tuple[str, ...] = ("model",)
 """The methods that make shields."""
-
-BUILT: frozenset[str] = frozenset(
-    ("network", "bmc", "induction", "model", "data", "falsify", "reach", "statistical")
-)
-"""The methods whose backend is built."""

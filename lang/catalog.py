@@ -239,7 +239,6 @@ _ROWS = (
     # ---------------------------------------------------------------- AS07 backends and fragments
     Entry("AS0710", "backend-pending", _N, "{construct}{name} is checked and kept; it waits for the {backend} backend"),
     Entry("AS0711", "algorithm-pending", _N, "`train {name}` ({what}) is not built yet"),
-    Entry("AS0712", "method-pending", _N, "`verify ... by {name}` is not built yet"),
     Entry("AS0713", "turns-window", _E, "an interval of turns begins at the current one", "write `[<= k turns]`"),
     Entry("AS0701", "outside-fragment", _E, "the {backend} backend does not do `{operator}`", "{able}"),
     Entry(

@@ -113,14 +113,24 @@ class Dialogue:
 
 def dialogue(agent: AgentIR, max_positions: int = MAX_POSITIONS) -> Dialogue:
     """The game of an agent with phases. Raises ``AgentcError`` (AS0702, AS1401 to AS1405)."""
+    return _with(agent, (), max_positions)[0]
+
+
+def dialogue_beside(agent: AgentIR, other: Formula) -> tuple[Dialogue, Formula]:
+    """The same game over letters that tell the truth of another formula's atoms, too; and that formula over them."""
+    game, cores = _with(agent, (other,), MAX_POSITIONS)
+    return game, cores[-1]
+
+
+def _with(agent: AgentIR, others: tuple[Formula, ...], max_positions: int) -> tuple[Dialogue, list[Formula]]:
     kept = promises(agent)
     behaviours = [f.formula for f in kept if f.role == "behavior"]
     safes = [f.formula for f in kept if f.role == "safe"]
-    made, cores = letters(agent, [*behaviours, *safes])
+    made, cores = letters(agent, [*behaviours, *safes, *others])
     automaton = translate(and_(*cores[: len(behaviours)]), made.alphabet)
-    for core in cores[len(behaviours) :]:
+    for core in cores[len(behaviours) : len(kept)]:
         automaton = automaton.intersection(not_violated(translate(core, made.alphabet)))
-    return _solve(made, automaton, tuple(f.name for f in kept), max_positions)
+    return _solve(made, automaton, tuple(f.name for f in kept), max_positions), cores
 
 
 def _solve(made: Letters, automaton: DFA, names: tuple[str, ...], max_positions: int) -> Dialogue:

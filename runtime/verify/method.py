@@ -39,6 +39,7 @@ BUILT_IN: dict[str, str] = {
     "bmc": "agentc.runtime.verify.symbolic:BmcMethod",
     "induction": "agentc.runtime.verify.symbolic:InductionMethod",
     "model": "agentc.runtime.verify.model.method:ModelMethod",
+    "automaton": "agentc.runtime.verify.automaton.method:AutomatonMethod",
     "data": "agentc.runtime.verify.data.method:DataMethod",
     "falsify": "agentc.runtime.verify.falsify:FalsifyMethod",
     "reach": "agentc.runtime.verify.reach.method:ReachMethod",

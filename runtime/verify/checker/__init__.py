@@ -17,6 +17,7 @@ from typing import Any
 VERSION = 1
 
 CHECKERS = {
+    "automaton": "agentc.runtime.verify.checker.automaton",
     "induction": "agentc.runtime.verify.checker.induction",
     "data": "agentc.runtime.verify.checker.data",
     "model": "agentc.runtime.verify.checker.model",
