@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 
+from agentc.compiler.decoder.json_text import json_text
+from agentc.compiler.decoder.numerals import between, bounded, integers, reals
 from agentc.compiler.decoder.regex_syntax import parse_regex
 from agentc.compiler.decoder.regular import (
     EMPTY,
@@ -38,115 +40,12 @@ from agentc.compiler.logic.semantics import _holds as holds
 from agentc.compiler.logic.semantics import apply
 from agentc.compiler.writer import ArgumentIR, GeneratorIR, PhaseIR, ToolIR
 
-DECIMALS = 6
-"""Reals are written with at most that many digits behind the point."""
-INTEGER_DIGITS = 15
-"""Whole numbers without a bound are written with at most that many digits."""
-REAL_DIGITS = 9
-"""Reals have at most that many digits before the point: all that can be written are then told apart as doubles."""
-
-ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
-"""How JSON writes what cannot stand in a text as it is; other control characters are not written."""
-
-_RAW_OUT = ((0, 31), (34, 34), (92, 92))
-
-
 def label(phase: str) -> str:
     """What a phase begins with: ``Thought: ``."""
     return f"{phase.replace('_', ' ').capitalize()}: "
 
 
 # ---------------------------------------------------------------- values
-
-
-def integers(lo: int | None, hi: int | None) -> Language:
-    """Whole numbers in a range, in decimal, without leading zeros or a plus sign; ``-0`` is not one."""
-    least = -(10**INTEGER_DIGITS - 1) if lo is None else lo
-    most = 10**INTEGER_DIGITS - 1 if hi is None else hi
-    if least > most:
-        return EMPTY
-    parts = []
-    if most >= 0:
-        parts.append(_naturals(max(least, 0), most))
-    if least < 0:
-        parts.append(cat(literal("-"), _naturals(max(1, -most), -least)))
-    return alt(*parts)
-
-
-def _naturals(lo: int, hi: int) -> Language:
-    if lo > hi:
-        return EMPTY
-    found = []
-    for digits in range(len(str(lo)), len(str(hi)) + 1):
-        a = max(lo, 0 if digits == 1 else 10 ** (digits - 1))
-        b = min(hi, 10**digits - 1)
-        found.append(_digits(str(a), str(b)))
-    return alt(*found)
-
-
-def _digit(a: int, b: int) -> Language:
-    return chars([(48 + a, 48 + b)])
-
-
-def _digits(a: str, b: str) -> Language:
-    """Strings of digits of one length from ``a`` to ``b``."""
-    if a > b:
-        return EMPTY
-    if not a:
-        return EPSILON
-    rest = len(a) - 1
-    if a == "0" * len(a) and b == "9" * len(b):
-        return repeat(_digit(0, 9), len(a), len(a))
-    first, last = int(a[0]), int(b[0])
-    if first == last:
-        return cat(_digit(first, first), _digits(a[1:], b[1:]))
-    parts = [cat(_digit(first, first), _digits(a[1:], "9" * rest)), cat(_digit(last, last), _digits("0" * rest, b[1:]))]
-    if first + 1 < last:
-        parts.append(cat(_digit(first + 1, last - 1), repeat(_digit(0, 9), rest, rest)))
-    return alt(*parts)
-
-
-def reals(lo: Decimal | None, hi: Decimal | None) -> Language:
-    """Numbers in a closed range as an integer part and up to ``DECIMALS`` digits behind a point."""
-    limit = Decimal(10**REAL_DIGITS) - Decimal(1)
-    unit = Decimal(1).scaleb(-DECIMALS)
-    least = (-limit if lo is None else max(lo, -limit)).quantize(unit, ROUND_CEILING)
-    most = (limit if hi is None else min(hi, limit)).quantize(unit, ROUND_FLOOR)
-    if least > most:
-        return EMPTY
-    parts = []
-    if most >= 0:
-        parts.append(_positives(max(least, Decimal(0)), most))
-    if least < 0:
-        parts.append(cat(literal("-"), _positives(max(unit, -most), -least)))
-    return alt(*parts)
-
-
-def _positives(lo: Decimal, hi: Decimal) -> Language:
-    """Numbers of at least zero; the fraction may be left out where it is zero."""
-    scale = 10**DECIMALS
-    a, b = int(lo.scaleb(DECIMALS)), int(hi.scaleb(DECIMALS))
-    (first, low), (last, high) = divmod(a, scale), divmod(b, scale)
-    if first == last:
-        return cat(literal(str(first)), _fractions(low, high))
-    parts = [
-        cat(literal(str(first)), _fractions(low, scale - 1)),
-        cat(literal(str(last)), _fractions(0, high)),
-    ]
-    if first + 1 < last:
-        parts.append(cat(_naturals(first + 1, last - 1), _fractions(0, scale - 1)))
-    return alt(*parts)
-
-
-def _fractions(low: int, high: int) -> Language:
-    """``.d`` to ``.dddddd`` between two fractions in units of the last digit; nothing is zero."""
-    found = [EPSILON] if low == 0 else []
-    for n in range(1, DECIMALS + 1):
-        step = 10 ** (DECIMALS - n)
-        a, b = -(-low // step), high // step
-        if a <= b:
-            found.append(cat(literal("."), _digits(str(a).zfill(n), str(b).zfill(n))))
-    return alt(*found)
 
 
 def values(argument: ArgumentIR) -> Language:
@@ -297,62 +196,23 @@ def _numbers(
     numbers = [Decimal(repr(c)) for c in constants if isinstance(c, int | float)]
     whole = argument.kind == "int"
     if op == "in_range":
-        made = _between(numbers[0], numbers[1], whole)
+        made = between(numbers[0], numbers[1], whole)
     elif op == "in_set":
-        made = alt(*(_between(n, n, whole) for n in numbers))
+        made = alt(*(between(n, n, whole) for n in numbers))
     elif op == "compare":
         (c,) = numbers
         sign = _MIRROR[sign] if _constant(predicate.args[0]) is not None else sign
         negated = sign == "!="
         if sign in ("==", "!="):
-            made = _between(c, c, whole)
-        elif sign in (">", ">="):
-            made = _between(_above(c, whole) if sign == ">" else c, None, whole)
+            made = between(c, c, whole)
         else:
-            made = _between(None, _below(c, whole) if sign == "<" else c, whole)
+            made = bounded(c, sign in ("<", "<="), sign in ("<", ">"), whole)
     else:
         return None
     return complement(made) if negated else made
 
 
-def _between(lo: Decimal | None, hi: Decimal | None, whole: bool) -> Language:
-    if whole:
-        return integers(None if lo is None else math.ceil(lo), None if hi is None else math.floor(hi))
-    return reals(lo, hi)
-
-
-def _above(c: Decimal, whole: bool) -> Decimal:
-    """The least number that can be written above ``c``."""
-    if whole:
-        return Decimal(math.floor(c) + 1)
-    unit = Decimal(1).scaleb(-DECIMALS)
-    return c.quantize(unit, ROUND_FLOOR) + unit
-
-
-def _below(c: Decimal, whole: bool) -> Decimal:
-    return -_above(-c, whole)
-
-
 # ---------------------------------------------------------------- how values are written
-
-
-def json_text(of: Language) -> Language:
-    """Texts as the inside of a JSON string, each in one way only."""
-    return rewritten(of, _encoded, lambda node: substrings("", [written(c) for c in node.chunks]))
-
-
-def written(character: str) -> str:
-    """One character inside of a JSON string."""
-    return ESCAPES.get(character, character)
-
-
-def _encoded(ranges: Ranges) -> Language:
-    found = [chars(without(ranges, _RAW_OUT))]
-    for character, escape in ESCAPES.items():
-        code = ord(character)
-        if any(lo <= code <= hi for lo, hi in ranges):
-            found.append(literal(escape))
-    return alt(*found)
 
 
 def seen_values(texts: Iterable[str]) -> Language:

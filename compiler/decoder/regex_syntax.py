@@ -41,47 +41,71 @@ class NotLinearError(Exception):
 def parse_regex(pattern: str) -> Language:
     """The texts that match as a whole. Raises :class:`NotLinearError`, and ``re.error`` for what is no regex."""
     tree = _parser.parse(pattern)
-    flags = tree.state.flags & ~re.UNICODE
-    if flags & ~re.DOTALL:
+    return _sequence(list(tree), _flags(tree.state.flags), True, True)
+
+
+def searched(pattern: str, flags: int = 0) -> Language:
+    """The texts in which a match is found; with ``re.ASCII`` for ``\\d`` and ``\\w`` as JSON Schema has them.
+
+    Raises as :func:`parse_regex` does.
+    """
+    tree = _parser.parse(pattern, flags)
+    used = _flags(tree.state.flags & ~flags) | flags
+    items = list(tree)
+    branches = items[0][1][1] if len(items) == 1 and items[0][0] is _c.BRANCH else [items]
+    found = []
+    for branch in map(list, branches):
+        starts = bool(branch) and branch[0][0] is _c.AT and branch[0][1] in _BEGINNINGS
+        ends = bool(branch) and branch[-1][0] is _c.AT and branch[-1][1] in _ENDS
+        inside = _sequence(branch, used, starts, ends)
+        every = repeat(any_char(), 0, None)
+        found.append(cat(EPSILON if starts else every, inside, EPSILON if ends else every))
+    return alt(*found)
+
+
+_BEGINNINGS = (_c.AT_BEGINNING, _c.AT_BEGINNING_STRING)
+_ENDS = (_c.AT_END, _c.AT_END_STRING)
+
+
+def _flags(flags: int) -> int:
+    """The flags that change a meaning here: ``DOTALL``. Raises for the others but ``UNICODE``."""
+    if flags & ~(re.UNICODE | re.DOTALL):
         raise NotLinearError("a flag")
-    return _sequence(list(tree), bool(flags & re.DOTALL), True, True)
+    return flags & re.DOTALL
 
 
-def _sequence(items: list[Any], dotall: bool, at_start: bool, at_end: bool) -> Language:
+def _sequence(items: list[Any], flags: int, at_start: bool, at_end: bool) -> Language:
     parts = []
     for i, (op, value) in enumerate(items):
         first, last = at_start and i == 0, at_end and i == len(items) - 1
-        parts.append(_item(op, value, dotall, first, last))
+        parts.append(_item(op, value, flags, first, last))
     return cat(*parts)
 
 
-def _item(op: Any, value: Any, dotall: bool, first: bool, last: bool) -> Language:
+def _item(op: Any, value: Any, flags: int, first: bool, last: bool) -> Language:
     if op is _c.LITERAL:
         return chars([(value, value)])
     if op is _c.NOT_LITERAL:
         return chars(without(ALL, [(value, value)]))
     if op is _c.ANY:
-        return any_char() if dotall else chars(without(ALL, [(10, 10)]))
+        return any_char() if flags & re.DOTALL else chars(without(ALL, [(10, 10)]))
     if op is _c.IN:
-        return chars(_set(value))
+        return chars(_set(value, flags))
     if op is _c.BRANCH:
-        return alt(*(_sequence(list(branch), dotall, first, last) for branch in value[1]))
+        return alt(*(_sequence(list(branch), flags, first, last) for branch in value[1]))
     if op is _c.SUBPATTERN:
         _, add, remove, inner = value
-        if (add | remove) & ~re.DOTALL:
-            raise NotLinearError("a flag")
-        inside = (dotall or bool(add & re.DOTALL)) and not remove & re.DOTALL
-        return _sequence(list(inner), inside, first, last)
+        return _sequence(list(inner), (flags | _flags(add)) & ~_flags(remove), first, last)
     if op in (_c.MAX_REPEAT, _c.MIN_REPEAT):
         least, most, inner = value
         bound = None if most is _c.MAXREPEAT else int(most)
         if max(int(least), bound or 0) > MAX_REPEAT:
             raise NotLinearError(f"more than {MAX_REPEAT} repetitions")
-        return repeat(_sequence(list(inner), dotall, False, False), int(least), bound)
+        return repeat(_sequence(list(inner), flags, False, False), int(least), bound)
     if op is _c.AT:
-        if (value is _c.AT_BEGINNING or value is _c.AT_BEGINNING_STRING) and first:
+        if value in _BEGINNINGS and first:
             return EPSILON
-        if value in (_c.AT_END, _c.AT_END_STRING) and last:  # of the whole text, so before no line break
+        if value in _ENDS and last:  # of the whole text, so before no line break
             return EPSILON
         raise NotLinearError("an anchor" if value not in (_c.AT_BOUNDARY, _c.AT_NON_BOUNDARY) else "`\\b`")
     names = {
@@ -92,7 +116,7 @@ def _item(op: Any, value: Any, dotall: bool, first: bool, last: bool) -> Languag
     raise NotLinearError(names.get(op, str(op).lower()))
 
 
-def _set(items: list[Any]) -> Ranges:
+def _set(items: list[Any], flags: int) -> Ranges:
     found: list[tuple[int, int]] = []
     negated = False
     for op, value in items:
@@ -103,16 +127,20 @@ def _set(items: list[Any]) -> Ranges:
         elif op is _c.RANGE:
             found.append((int(value[0]), int(value[1])))
         elif op is _c.CATEGORY:
-            found += _category(str(value))
+            found += _category(str(value), bool(flags & re.ASCII))
         else:
             raise NotLinearError(str(op).lower())
     return without(ALL, found) if negated else tuple(found)
 
 
 @cache
-def _category(name: str) -> Ranges:
+def _category(name: str, ascii_only: bool) -> Ranges:
     """The characters of ``\\d \\s \\w`` and their complements, as Python has them."""
-    escape = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}[name.rsplit("_", 1)[1]]
+    kind = name.rsplit("_", 1)[1]
+    if ascii_only and kind != "SPACE":  # as ECMAScript has it: its spaces are those of Unicode
+        ranges: Ranges = ((48, 57),) if kind == "DIGIT" else ((48, 57), (65, 90), (95, 95), (97, 122))
+        return without(ALL, ranges) if "NOT" in name else ranges
+    escape = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}[kind]
     found: list[tuple[int, int]] = []
     every = "".join(chr(c) for lo, hi in ALL for c in range(lo, hi + 1))
     for match in re.finditer(f"{escape}+", every):

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from agentc.compiler.decoder import contents
+from agentc.compiler.decoder import json_text, numerals
 from agentc.compiler.decoder.bytes_automaton import TooLargeError, byte_automaton
 from agentc.compiler.decoder.regex_syntax import NotLinearError, parse_regex
 from agentc.compiler.decoder.regular import (
@@ -132,7 +132,7 @@ def test_what_is_not_linear_is_named(pattern, construct):
 
 def test_whole_numbers():
     for lo, hi in [(0, 0), (-5, 12), (7, 1234), (-999, -3), (99, 101), (0, 10**6), (None, 3)]:
-        automaton = byte_automaton(contents.integers(lo, hi))
+        automaton = byte_automaton(numerals.integers(lo, hi))
         for value in (*range(-1100, 1400), 10**6, 10**6 + 1, -(10**9)):
             assert automaton.accepts(str(value)) == ((lo is None or lo <= value) and value <= hi)
         assert not automaton.accepts("-0") and not automaton.accepts("01") and not automaton.accepts("+1")
@@ -141,7 +141,7 @@ def test_whole_numbers():
 def test_reals():
     randomness = random.Random("reals")
     for lo, hi in [("0.5", "2.25"), ("-1.5", "1.5"), ("0", "0"), ("0.333333", "0.7"), ("-3", "-0.25")]:
-        automaton = byte_automaton(contents.reals(Decimal(lo), Decimal(hi)))
+        automaton = byte_automaton(numerals.reals(Decimal(lo), Decimal(hi)))
         for _ in range(4000):
             text = f"{Decimal(randomness.randrange(-4_000_000, 4_000_000)) / 10**6:.{randomness.randrange(7)}f}"
             if text.startswith("-") and float(text) == 0:
@@ -154,8 +154,8 @@ def test_texts_in_json_are_written_in_one_way():
     import json
 
     short = repeat(any_char(), 0, 3)
-    automaton = byte_automaton(contents.json_text(short))
-    quoted = byte_automaton(contents.json_text(both(short, complement(containing(literal('"'))))))
+    automaton = byte_automaton(json_text.json_text(short))
+    quoted = byte_automaton(json_text.json_text(both(short, complement(containing(literal('"'))))))
     for word in ("".join(w) for n in range(4) for w in itertools.product('a"\\\n\u00e9', repeat=n)):
         inside = json.dumps(word, ensure_ascii=False)[1:-1]
         assert automaton.accepts(inside)
