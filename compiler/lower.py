@@ -346,18 +346,20 @@ def _phase(outline: checked.CheckedOutline, fold: Lowering) -> PhaseIR:
     made = []
     for item in generators:
         assert isinstance(item, Mapping)
-        names = item.get("tools", (item["phase"],) if "phase" in item else ())
-        made.append(
-            GeneratorIR(
-                kind=item["generator"],  # type: ignore[arg-type]  # the checker lets no other pass
-                names=tuple(map(str, names)),  # type: ignore[arg-type]
-                texts=tuple(map(str, item.get("texts", ()))),  # type: ignore[arg-type]
-                until=item.get("until"),  # type: ignore[arg-type]
-                max_tokens=item.get("max_tokens"),  # type: ignore[arg-type]
-            )
-        )
+        made.append(_generator(item))
     body = fold.formula(where) if isinstance(where, Typed) else None
     return PhaseIR(outline.name, tuple(made), body, outline.span)
+
+
+def _generator(item: Mapping[str, checked.Content]) -> GeneratorIR:
+    names = item.get("tools", (item["phase"],) if "phase" in item else ())
+    return GeneratorIR(
+        kind=item["generator"],  # type: ignore[arg-type]  # the checker lets no other pass
+        names=tuple(map(str, names)),  # type: ignore[arg-type]
+        texts=tuple(map(str, item.get("texts", ()))),  # type: ignore[arg-type]
+        until=item.get("until"),  # type: ignore[arg-type]
+        max_tokens=item.get("max_tokens"),  # type: ignore[arg-type]
+    )
 
 
 def _tool(outline: checked.CheckedOutline, fold: Lowering) -> ToolIR:
@@ -377,6 +379,7 @@ def _tool(outline: checked.CheckedOutline, fold: Lowering) -> ToolIR:
 def _argument(name: str, content: checked.Content) -> ArgumentIR:
     """A parameter from its type as data (``check_system.type_content``)."""
     assert isinstance(content, Mapping)
+    written = content.get("content")
     return ArgumentIR(
         name=name,
         kind=content["type"],  # type: ignore[arg-type]
@@ -385,6 +388,7 @@ def _argument(name: str, content: checked.Content) -> ArgumentIR:
         hi=content.get("hi"),  # type: ignore[arg-type]
         size=content.get("size"),  # type: ignore[arg-type]
         default=content.get("default"),  # type: ignore[arg-type]
+        content=_generator(written) if isinstance(written, Mapping) else None,
     )
 
 

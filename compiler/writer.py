@@ -12,7 +12,7 @@ from typing import Literal
 
 from agentc.compiler.logic.ir import Formula, Value
 from agentc.lang.records import dataclass
-from agentc.lang.source import Span
+from agentc.lang.source import Source, Span
 
 Setting = Value | tuple["Setting", ...] | Mapping[str, "Setting"]
 """A value of a record of settings."""
@@ -28,7 +28,7 @@ class GeneratorIR:
     ``result``              what the environment answers to the phase ``names[0]``
     ``regex``               text that matches ``texts[0]`` as a whole
     ``choice``              one of ``texts``
-    ``json``, ``grammar``   a JSON Schema, or a Lark grammar, in the file ``texts[0]``
+    ``json``, ``grammar``   a JSON Schema, a Lark grammar: its file (empty for none) and its text
     ======================  ==========================================================================
     """
 
@@ -70,6 +70,8 @@ class ArgumentIR:
     hi: float | None = None
     size: tuple[int, int | None] | None = None
     default: Value = None
+    content: GeneratorIR | None = None
+    """What a text may be (``regex``, ``choice``, ``json``, ``grammar``); of ``json`` it is a JSON value by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,14 @@ class ToolIR:
     returns: ArgumentIR | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)
     span: Span | None = field(default=None, compare=False, repr=False)
+
+
+def content_files(writer: WriterIR) -> tuple[Source, ...]:
+    """The files of schemas and grammars that an agent reads, each once."""
+    generators = [g for p in writer.phases for g in p.generators]
+    generators += [a.content for t in writer.tools for a in t.arguments if a.content is not None]
+    files = [(g.texts[0], g.texts[1]) for g in generators if g.kind in ("json", "grammar") and g.texts[0]]
+    return tuple(Source(path, text) for path, text in dict(files).items())
 
 
 @dataclass(frozen=True, slots=True)

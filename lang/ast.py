@@ -270,6 +270,7 @@ class TypeExpr(Node):
     """``real in [0, 1] [m/s]``, ``enum {a, b}``, ``text[1..80]``, ``vec[2] [m]``.
 
     ``size`` is ``(2, 2)`` for ``vec[2]`` and ``(1, 80)`` for ``text[1..80]``; ``members`` only for ``enum``;
+    ``content`` only for an argument of a tool that is given like a phase (``regex("...")``, ``json("f.json")``);
     ``name`` is None in a declaration that gives a domain alone (``w in [-1, 1]``).
     """
 
@@ -278,9 +279,19 @@ class TypeExpr(Node):
     size: tuple[int, int] | None = None
     domain: Expr | None = None
     unit: str | None = None
+    content: Call | None = None
     name_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
     member_spans: tuple[Span, ...] = field(default=(), compare=False, repr=False, kw_only=True)
     unit_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
+
+    @property
+    def given(self) -> Call | None:
+        """What writes the argument, where it is given like a phase; it is a text then."""
+        return self.content if self.name in CONTENTS else None
+
+
+CONTENTS = ("regex", "json", "grammar", "choice")
+"""What writes a phase or an argument, beside ``text``, ``call`` and ``result``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,7 +305,7 @@ class ExpressionBuilder:
         return self.do_declaration([names, kind], start, stop)
 
     def do_type(self, c: Children, start: int, stop: int) -> ast.TypeExpr:
-        (name, name_span, members, member_spans, brackets), domain, last = c
+        (name, name_span, members, member_spans, brackets, *content), domain, last = c
         size: tuple[int, int] | None = None
         unit, unit_span = None, None
         for at, bracket in enumerate(brackets):
@@ -321,7 +321,7 @@ class ExpressionBuilder:
             else:
                 unit, unit_span = self.unit_of(last)
         return ast.TypeExpr(
-            name, members, size, domain, unit,
+            name, members, size, domain, unit, content[0] if content else None,
             span=self.span(start, stop), name_span=name_span, member_spans=member_spans, unit_span=unit_span,
         )  # fmt: skip
 
@@ -337,6 +337,11 @@ class ExpressionBuilder:
     def do_base(self, c: Children, start: int, stop: int) -> tuple[Any, ...]:
         token, *brackets = c
         return self.text(token), self.at(token), (), (), brackets
+
+    def do_content_base(self, c: Children, start: int, stop: int) -> tuple[Any, ...]:
+        token, arguments = c
+        call = ast.Call(self.name_of(token), tuple(arguments), span=self.span(start, stop))
+        return self.text(token), self.at(token), (), (), [], call
 
     def do_enum(self, c: Children, start: int, stop: int) -> tuple[Any, ...]:
         spans = tuple(self.at(token) for token in c)

@@ -12,12 +12,10 @@ from agentc.lang import ast
 from agentc.lang.check_context import Context, first_line, listed
 from agentc.lang.checked import CheckedOutline, CheckedSignal, Content
 from agentc.lang.context import nearest
+from agentc.lang.diagnostics import AgentcError
 from agentc.lang.scope import Scope, Symbol
 from agentc.lang.source import Span
 from agentc.lang.types import BOOL, TEXT, Type
-
-GENERATORS = ("regex", "json", "grammar", "choice")
-"""What writes a phase, beside ``text``, ``call`` and ``result``."""
 
 
 def declare_writer(context: Context, item: ast.Phase | ast.Tool, scope: Scope) -> list[CheckedSignal]:
@@ -31,7 +29,8 @@ def declare_writer(context: Context, item: ast.Phase | ast.Tool, scope: Scope) -
         return [*signals, CheckedSignal(f"{item.name}.text", TEXT, item.name_span, phase=True)]
     seen: dict[str, ast.Parameter] = {}
     for parameter in item.parameters:
-        type_ = context.elaborator.type(parameter.type, scope)
+        given = parameter.type.given
+        type_ = context.elaborator.type(parameter.type, scope) if given is None else TEXT
         if parameter.name in seen:
             context.report("AS0201", parameter.name_span, name=parameter.name)
         elif type_.kind != "error":
@@ -84,8 +83,8 @@ def _result(context: Context, name: str, span: Span, scope: Scope) -> None:
 
 def _content(context: Context, call: ast.Call, limit: int | None, scope: Scope) -> Content:
     name = call.function.id if isinstance(call.function, ast.Name) else ""
-    if name not in GENERATORS:
-        known = (*GENERATORS, "text", "call", "result")
+    if name not in ast.CONTENTS:
+        known = (*ast.CONTENTS, "text", "call", "result")
         suggestion = nearest(name, known)
         context.report("AS0621", call.function.span, name=name, known=listed(known), suggestion=suggestion)
         return None
@@ -97,15 +96,31 @@ def _content(context: Context, call: ast.Call, limit: int | None, scope: Scope) 
     if not call.arguments or (name != "choice" and len(call.arguments) != 1):
         wanted = "at least one text" if name == "choice" else "one text"
         context.report("AS0304", call.span, name=name, wanted=wanted, found=f"it gets {len(call.arguments)}")
+    elif name in ("json", "grammar") and len(texts) == 1:
+        texts = [*_file(context, texts[0], call.arguments[0].span)]
     return {"generator": name, "texts": tuple(texts), "max_tokens": limit}
+
+
+def _file(context: Context, path: str, span: Span) -> tuple[str, str]:
+    """The path of a file and its text; a schema or a grammar may also stand in the spec itself, then without a path."""
+    if path.lstrip().startswith("{") or "\n" in path:
+        return "", path
+    try:
+        return path, context.library.text(path, span)
+    except AgentcError as error:
+        context.diagnostics.extend(error.diagnostics)
+        return path, ""
 
 
 def check_tool(context: Context, item: ast.Tool, scope: Scope) -> CheckedOutline:
     """A tool with the types of its parameters and of its result."""
     parameters: dict[str, Content] = {}
     for parameter in item.parameters:
-        type_ = context.elaborator.type(parameter.type, scope)
+        given = parameter.type.given
+        type_ = context.elaborator.type(parameter.type, scope) if given is None else TEXT
         content: dict[str, Content] = dict(type_content(type_))
+        if given is not None:
+            content["content"] = _content(context, given, None, scope)
         if parameter.default is not None:
             wanted = None if type_.kind == "error" else type_
             content["default"] = context.elaborator.constant(parameter.default, scope, wanted)

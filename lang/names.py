@@ -100,7 +100,8 @@ class Names:
         if symbol.kind == "tool" and isinstance(symbol.node, ast.Tool):
             for parameter in symbol.node.parameters:
                 if parameter.name == name:
-                    of = self.context.type(parameter.type, symbol.scope or Scope(), False)
+                    given = parameter.type.given is not None
+                    of = TEXT if given else self.context.type(parameter.type, symbol.scope or Scope(), False)
                     return Symbol(dotted, "signal", of, parameter.name_span)
         return None
 

@@ -180,6 +180,8 @@ def type_text(kind: ast.TypeExpr) -> str:
     parts = []
     if kind.members:
         parts.append(f"enum {{{', '.join(map(write_name, kind.members))}}}")
+    elif kind.content is not None:
+        parts.append(f"{text(kind.content.function)}({', '.join(map(argument, kind.content.arguments))})")
     elif kind.name is not None:
         size = ""
         if kind.size is not None:

@@ -14,6 +14,7 @@ from agentc.compiler.bundle import Bundle, read_bundle, write_bundle
 from agentc.compiler.imported import automata_files
 from agentc.compiler.logic.alphabet import deciding
 from agentc.compiler.pipeline import CheckResult, check, read
+from agentc.compiler.writer import content_files
 from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity
 from agentc.lang.source import Source
 from agentc.runtime.compiled import CompiledAgent
@@ -51,7 +52,8 @@ def compile_checked(result: CheckResult, out: Path = BUILD) -> Compilation:
                         artifacts, more = derive(agent)
                     found.extend(more)
                     artifacts["index.html"] = render_page(spec_page(agent, source, artifacts)).encode()
-                    derived.append((agent, [source, *automata_files(spec)], artifacts))
+                    files = [] if agent.writer is None else content_files(agent.writer)
+                    derived.append((agent, [source, *automata_files(spec), *files], artifacts))
     if any(d.severity is Severity.ERROR for d in found):
         return Compilation((), result.agents, tuple(found))
     paths = [

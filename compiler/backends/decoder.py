@@ -11,10 +11,14 @@ from agentc.compiler.agent import AgentIR
 from agentc.compiler.backends.base import Artifact, Emission, refused
 from agentc.compiler.decoder import contents
 from agentc.compiler.decoder.bytes_automaton import TooLargeError, byte_automaton
+from agentc.compiler.decoder.context_free import Content, ContextFree
 from agentc.compiler.decoder.dialogue import START, Dialogue, Move, Position, dialogue, findings
+from agentc.compiler.decoder.json_schema import FeatureError, SchemaError
+from agentc.compiler.decoder.lark_grammar import GrammarError, GrammarFeatureError, read_grammar
 from agentc.compiler.decoder.regex_syntax import NotLinearError
 from agentc.compiler.decoder.regular import cat, literal
 from agentc.compiler.logic.fragments import EVERYTHING, Fragment
+from agentc.compiler.writer import GeneratorIR, PhaseIR
 from agentc.lang.diagnostics import AgentcError, Diagnostic, report
 from agentc.lang.source import Span
 
@@ -50,38 +54,25 @@ class DecoderBackend:
 
 
 def check_contents(agent: AgentIR) -> None:
-    """Raise ``AgentcError`` for content that no decoder writes (AS1411 to AS1415)."""
+    """Raise ``AgentcError`` for content that no decoder writes (AS1411 to AS1414, AS1416, AS1450 to AS1454)."""
     writer = agent.writer
     assert writer is not None
     wrong: list[Diagnostic] = []
     for phase in writer.phases:
         for generator in phase.generators:
-            if generator.kind in ("json", "grammar"):
-                wrong.append(report("AS1415", phase.span, phase=phase.name, kind=generator.kind))
-                continue
-            try:
-                inside = contents.content(generator)
-            except NotLinearError as error:
-                regex = generator.texts[0]
-                wrong.append(report("AS1411", phase.span, phase=phase.name, regex=regex, construct=error.construct))
-                continue
-            except re.error as error:
-                regex = generator.texts[0]
-                wrong.append(report("AS1413", phase.span, phase=phase.name, regex=regex, reason=str(error)))
-                continue
+            inside = _content(generator, phase.name, phase.span, wrong)
             if inside is None or generator.kind == "text":
                 continue
-            try:
-                whole = byte_automaton(cat(inside, literal(contents.ending(phase))))
-            except TooLargeError as error:
-                wrong.append(report("AS1403", phase.span, phase=phase.name, limit=error.limit))
-                continue
-            if not whole.prefix_free:
-                wrong.append(report("AS1412", phase.span, phase=phase.name, end=contents.ending(phase)))
+            wrong += _without_end(phase, generator, inside)
+            if isinstance(inside, ContextFree) and generator.max_tokens is not None:
+                limit = f"max {generator.max_tokens} tokens"
+                wrong.append(report("AS1454", phase.span, limit=limit, name=phase.name, why=inside.why))
     for tool in writer.tools:
         for argument in tool.arguments:
             if argument.kind == "vector":
                 wrong.append(report("AS1414", tool.span, tool=tool.name, argument=argument.name, type=argument.kind))
+            if argument.content is not None:
+                _content(argument.content, f"{tool.name}.{argument.name}", tool.span, wrong)
     labels: dict[str, str] = {}
     for phase in writer.phases:
         other = labels.setdefault(contents.label(phase.name), phase.name)
@@ -89,6 +80,41 @@ def check_contents(agent: AgentIR) -> None:
             wrong.append(report("AS1416", phase.span, phase=phase.name, other=other, label=contents.label(phase.name)))
     if wrong:
         raise AgentcError(wrong)
+
+
+def _content(generator: GeneratorIR, name: str, span: Span | None, wrong: list[Diagnostic]) -> Content | None:
+    """What a generator allows; None, and a finding, if that cannot be written."""
+    text = generator.texts[0] if generator.texts else ""
+    shown = text or "the spec"
+    try:
+        return contents.content(generator)
+    except NotLinearError as error:
+        wrong.append(report("AS1411", span, phase=name, regex=error.regex or text, construct=error.construct))
+    except re.error as error:
+        regex = str(error.pattern if error.pattern is not None else text)
+        wrong.append(report("AS1413", span, phase=name, regex=regex, reason=str(error)))
+    except SchemaError as error:
+        wrong.append(report("AS1451", span, phase=name, file=shown, reason=error.reason))
+    except FeatureError as error:
+        wrong.append(report("AS1450", span, phase=name, feature=error.feature, place=error.place, why=error.why))
+    except GrammarError as error:
+        wrong.append(report("AS1453", span, phase=name, file=shown, reason=error.reason))
+    except GrammarFeatureError as error:
+        wrong.append(report("AS1452", span, phase=name, terminal=error.name, construct=error.construct))
+    return None
+
+
+def _without_end(phase: PhaseIR, generator: GeneratorIR, inside: Content) -> list[Diagnostic]:
+    """What is wrong with a content that is too large, or that can go on behind the end of its phase."""
+    if isinstance(inside, ContextFree):
+        if generator.kind == "json":
+            return []  # JSON has no line break that is not escaped
+        inside = read_grammar(generator.texts[1]).covering
+    try:
+        whole = byte_automaton(cat(inside, literal(contents.ending(phase))))
+    except TooLargeError as error:
+        return [report("AS1403", phase.span, phase=phase.name, limit=error.limit)]
+    return [] if whole.prefix_free else [report("AS1412", phase.span, phase=phase.name, end=contents.ending(phase))]
 
 
 def _order(game: Dialogue) -> dict[Position, int]:

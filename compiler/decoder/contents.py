@@ -7,38 +7,40 @@ where none is needed), so that intersection and complement of values carry over 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
 
+from agentc.compiler.decoder import json_schema, lark_grammar
+from agentc.compiler.decoder.bytes_automaton import byte_automaton
+from agentc.compiler.decoder.context_free import Content, ContextFree
 from agentc.compiler.decoder.json_text import json_text
 from agentc.compiler.decoder.numerals import between, bounded, integers, reals
 from agentc.compiler.decoder.regex_syntax import parse_regex
 from agentc.compiler.decoder.regular import (
     EMPTY,
-    EPSILON,
     Language,
-    Ranges,
     alt,
     any_char,
     any_text,
     both,
     cat,
-    chars,
     complement,
     containing,
     literal,
     repeat,
-    rewritten,
     substrings,
     up_to,
-    without,
 )
 from agentc.compiler.logic.ir import Formula, Node, Term, Value, postorder
 from agentc.compiler.logic.semantics import _holds as holds
 from agentc.compiler.logic.semantics import apply
 from agentc.compiler.writer import ArgumentIR, GeneratorIR, PhaseIR, ToolIR
+
 
 def label(phase: str) -> str:
     """What a phase begins with: ``Thought: ``."""
@@ -48,8 +50,12 @@ def label(phase: str) -> str:
 # ---------------------------------------------------------------- values
 
 
-def values(argument: ArgumentIR) -> Language:
+def values(argument: ArgumentIR) -> Content:
     """The values of an argument's type as text (of a text its characters, before they are written as JSON)."""
+    if argument.content is not None:
+        made = content(argument.content, quoted=True)
+        assert made is not None
+        return made
     match argument.kind:
         case "bool":
             return alt(literal("true"), literal("false"))
@@ -220,20 +226,58 @@ def seen_values(texts: Iterable[str]) -> Language:
     return alt(*(substrings(t) for t in texts if t))
 
 
-def call(tool: ToolIR, arguments: Sequence[Language]) -> Language:
+def is_json(argument: ArgumentIR) -> bool:
+    """Whether an argument is a JSON value of its own, and not a text in quotes."""
+    return argument.content is not None and argument.content.kind == "json"
+
+
+def as_text(argument: ArgumentIR, value: Any) -> Value:
+    """A value of an argument as the formulas have it: a JSON value is its text, as the decoder would write it."""
+    if not is_json(argument):
+        return value  # type: ignore[no-any-return]
+    assert argument.content is not None
+    return json_schema.written(json_schema.ordered(json_schema.read_schema(argument.content.texts[1]), value))
+
+
+def fits(argument: ArgumentIR, value: Any) -> bool:
+    """Whether a value is what an argument may hold, as far as that is regular."""
+    assert argument.content is not None
+    text, of = as_text(argument, value), values(argument)
+    if not isinstance(text, str):
+        return False
+    return isinstance(of, ContextFree) or byte_automaton(of).accepts(text)
+
+
+def call(tool: ToolIR, arguments: Sequence[Content]) -> tuple[Content, ...]:
     """A call of a tool with the values of its arguments."""
-    parts = [literal(f"{tool.name} {{")]
+    parts: list[Content] = [literal(f"{tool.name} {{")]
     for i, (argument, of) in enumerate(zip(tool.arguments, arguments, strict=True)):
         parts.append(literal(f"{', ' if i else ''}{json.dumps(argument.name)}: "))
-        if argument.kind in ("text", "enum"):
-            parts += [literal('"'), json_text(of), literal('"')]
+        if argument.kind in ("text", "enum") and not is_json(argument):
+            parts += [literal('"'), of if isinstance(of, ContextFree) else json_text(of), literal('"')]
         else:
             parts.append(of)
-    return cat(*parts, literal("}"))
+    return joined([*parts, literal("}")])
 
 
-def content(generator: GeneratorIR) -> Language | None:
-    """What a generator of free content allows; None for what is not regular (or needs the tools)."""
+def joined(parts: Iterable[Content]) -> tuple[Content, ...]:
+    """One after the other, what is regular together."""
+    found: list[Content] = []
+    for part in parts:
+        if found and isinstance(part, Language) and isinstance(found[-1], Language):
+            found[-1] = cat(found[-1], part)
+        else:
+            found.append(part)
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def content(generator: GeneratorIR, quoted: bool = False) -> Content | None:
+    """What a generator of free content allows, inside of a JSON string if it is ``quoted``; None for calls and results.
+
+    A regular content is never written otherwise: :func:`call` puts it in quotes as a whole. Raises as the readers of
+    regexes, schemas and grammars do.
+    """
     match generator.kind:
         case "text":
             return any_text()
@@ -241,6 +285,18 @@ def content(generator: GeneratorIR) -> Language | None:
             return parse_regex(generator.texts[0])
         case "choice":
             return alt(*map(literal, generator.texts))
+        case "json":
+            schema = json_schema.read_schema(generator.texts[1])
+            try:
+                return json_schema.language_of(schema)
+            except json_schema.NotRegularError as error:
+                text = json_schema.for_engine(schema, error.why)
+                start = f"j{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+                return ContextFree(start, f"{start}: %json {text}\n", error.why)
+        case "grammar":
+            grammar = lark_grammar.read_grammar(generator.texts[1])
+            made = lark_grammar.content_of(grammar)
+            return lark_grammar.content_of(grammar, json_text) if quoted and isinstance(made, ContextFree) else made
     return None
 
 
@@ -249,10 +305,12 @@ def ending(phase: PhaseIR) -> str:
     return next((g.until for g in phase.generators if g.kind == "text" and g.until), "\n")
 
 
-def step(phase: PhaseIR, inside: Language) -> Language:
+def step(phase: PhaseIR, inside: Sequence[Content]) -> tuple[Content, ...]:
     """A whole step: label, content, end. Free text goes to the first occurrence of its end."""
-    end = ending(phase)
-    whole = cat(inside, literal(end))
+    end, parts = ending(phase), list(inside)
     if any(g.kind == "text" for g in phase.generators):
-        whole = both(up_to(end), whole) if inside is not any_text() else up_to(end)
-    return cat(literal(label(phase.name)), whole)
+        (of,) = parts
+        assert isinstance(of, Language), "a free text is regular"
+        whole = both(up_to(end), cat(of, literal(end))) if of is not any_text() else up_to(end)
+        return (cat(literal(label(phase.name)), whole),)
+    return joined([literal(label(phase.name)), *parts, literal(end)])

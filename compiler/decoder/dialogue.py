@@ -16,7 +16,7 @@ Deviation: a result that the promises rule out in every form (``G(action & stop 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -180,9 +180,9 @@ class _Explorer:
                         todo.append(target)
         self._find_live(known)
 
-    def _fixed(self, event: Event, truth: Mapping[Formula, bool]) -> dict[int, bool]:
+    def _fixed(self, event: Event, truth: Mapping[Formula, bool], undecided: Set[Formula]) -> dict[int, bool]:
         """What an event says of the atoms: everything but what is open there or the environment's."""
-        free = {*event.open, *self.letters.environment}
+        free = {*event.open, *self.letters.environment, *undecided}
         held = {prop(event.phase): True, **truth}
         if event.tool is not None:
             held[prop(event.tool)] = True
@@ -212,8 +212,10 @@ class _Explorer:
             made = self._targets[key] = frozenset(found)
         return made
 
-    def _after(self, position: Position, event: Event, truth: Mapping[Formula, bool]) -> tuple[Position, ...]:
-        states = self._reach(position[0], self._fixed(event, truth))
+    def _after(
+        self, position: Position, event: Event, truth: Mapping[Formula, bool], undecided: Set[Formula] = frozenset()
+    ) -> tuple[Position, ...]:
+        states = self._reach(position[0], self._fixed(event, truth, undecided))
         seen = position[2] | self.bit.get(event.phase, 0)
         return tuple((s, self.index[event.phase], seen) for s in sorted(states))
 
@@ -223,7 +225,7 @@ class _Explorer:
             for choice in event.choices:
                 if any(not position[2] & self.bit[source] for source in choice.needs_seen):
                     continue
-                targets = self._after(position, event, choice.truth)
+                targets = self._after(position, event, choice.truth, choice.undecided)
                 if targets:
                     found.append(Move(choice, targets))
         return tuple(found)
@@ -262,7 +264,7 @@ class _Explorer:
         }  # where it is the environment's turn, the run goes on
         groups: list[tuple[Position, set[Position]]] = []  # won as soon as all of the targets are
         for p, moves in self.moves.items():
-            groups += [(p, set(m.targets)) for m in moves]
+            groups += [(p, set(m.targets)) for m in moves if m.choice.sure]
         groups += [(p, {t for _, ts in answers for t in ts}) for p, answers in self.answers.items()]
         waiting: dict[Position, list[int]] = {}
         for i, (_, targets) in enumerate(groups):

@@ -4,7 +4,9 @@ A step is one phase, and in a phase that calls, one tool. Truth values of atoms 
 
 - *chosen* by the agent: atoms that compare one argument (or the text) of the event with constants. Each combination
   that some value has is a choice of its own, with the language of the values that have it;
-- *quoted*: ``x in seen(p)`` for a text. The agent can make it true once ``p`` has been seen, and false always;
+- *quoted*: ``x in seen(p)`` for a text. The agent can make it true once ``p`` has been seen, and false always. Where
+  the text is constrained otherwise too, it may turn out that no value is quoted, or that every one is: the agent may
+  then choose if there is one, and nobody relies on it;
 - *open*: everything else. They are decided on the finished step, and by nobody who could be relied on; as are the
   signals of the environment, and all that is said of a result.
 """
@@ -19,7 +21,16 @@ from agentc.compiler.agent import AgentIR, FormulaIR
 from agentc.compiler.automata.ltlf import normal
 from agentc.compiler.decoder import contents
 from agentc.compiler.decoder.bytes_automaton import TooLargeError, byte_automaton
-from agentc.compiler.decoder.regular import EMPTY, Language, any_text, both, complement
+from agentc.compiler.decoder.context_free import Content, ContextFree
+from agentc.compiler.decoder.regular import (
+    EMPTY,
+    Language,
+    any_char,
+    any_text,
+    both,
+    complement,
+    repeat,
+)
 from agentc.compiler.logic.alphabet import Alphabet, Group, alphabet
 from agentc.compiler.logic.ir import Formula, atoms, formula, postorder, prop, signals
 from agentc.compiler.logic.rewrite import is_aggregate, rebuild
@@ -35,16 +46,20 @@ MAX_LETTERS = 1 << 14
 class Choice:
     """What the agent decides of one step: the event, and the truth values of its chosen and quoted atoms.
 
-    ``values`` are the languages of the arguments (or of the content, for a phase that does not call) whose values
-    have those truth values; None for content that is not regular. ``quotes`` says for each argument which phases it
-    must (True) or must not (False) be quoted from.
+    ``values`` are the contents of the arguments (or of the content, for a phase that does not call) whose values
+    have those truth values. ``quotes`` says for each argument which phases it must (True) or must not (False) be quoted
+    from.
     """
 
     phase: str
     tool: str | None
     truth: Mapping[Formula, bool]
-    values: tuple[Language, ...] | None
+    values: tuple[Content, ...]
     quotes: tuple[tuple[int, str, bool], ...] = ()
+    undecided: frozenset[Formula] = frozenset()
+    """The quoted atoms that it leaves open."""
+    sure: bool = True
+    """Whether it can be made wherever what it quotes from has been seen."""
 
     @property
     def needs_seen(self) -> frozenset[str]:
@@ -162,21 +177,13 @@ def _event(
             else:
                 chosen.append(atom)
                 by_value.setdefault(index, []).append((atom, made))
-    # a value that is constrained in two ways that do not combine is nobody's to rely on
-    several = {_quotation(named.get(a, a), values)[0] for a in quoted} & set(by_value)  # type: ignore[index]
-    counts = [_quotation(named.get(a, a), values)[0] for a in quoted]  # type: ignore[index]
-    several |= {i for i in counts if counts.count(i) > 1}
-    for atom in list(quoted):
-        if _quotation(named.get(atom, atom), values)[0] in several:  # type: ignore[index]
-            quoted.remove(atom)
-            open_.append(atom)
     choices = _choices(phase, tool, values, by_value, quoted, named) if written else ()
     return Event(
         phase.name, tool_name, tuple(chosen), tuple(quoted), tuple(open_), choices, written
     )
 
 
-Value = tuple[str, ArgumentIR, Language | None]
+Value = tuple[str, ArgumentIR, Content]
 """A value that the agent writes: its name in formulas, its type, and all that it can be."""
 
 
@@ -185,13 +192,18 @@ def _values(phase: PhaseIR, tool: ToolIR | None) -> tuple[Value, ...]:
         return tuple((f"{tool.name}.{a.name}", a, contents.values(a)) for a in tool.arguments)
     name = f"{phase.name}.text"
     argument = ArgumentIR(name, "text")
-    whole: Language | None = any_text()
+    whole: Content = any_text()
     for generator in phase.generators:
-        if generator.kind in ("call", "result"):
-            return ()
         made = contents.content(generator)
-        whole = None if made is None or whole is None else both(whole, made)
-    if whole is not None and phase.where is not None:
+        if made is None:
+            return ()
+        if isinstance(made, ContextFree):
+            if len(phase.generators) > 1 or phase.where is not None:
+                raise AgentcError([report("AS1455", phase.span, phase=phase.name, why=made.why)])
+            whole = made
+        elif isinstance(whole, Language):
+            whole = both(whole, made)
+    if isinstance(whole, Language) and phase.where is not None:
         for part in phase.where.args if phase.where.op == "and" else (phase.where,):
             negated = part.op == "not"
             atom = part.args[0] if negated else part
@@ -211,22 +223,25 @@ def _only(atom: Formula, values: Sequence[Value]) -> tuple[int, str, ArgumentIR]
     if len(names) != 1 or any(n.op == "prev" for n in read):
         return None
     for i, (name, argument, whole) in enumerate(values):
-        if name in names and whole is not None:
+        if name in names and isinstance(whole, Language):
             return i, name, argument
     return None
 
 
-def _quotation(atom: Formula, values: Sequence[Value]) -> tuple[int, str] | None:
-    """For ``x in seen(p)`` with a text ``x``: which value ``x`` is, and the phase ``p``."""
+def _quotation(atom: Formula, values: Sequence[Value]) -> tuple[int, str, bool] | None:
+    """For ``x in seen(p)`` with a text ``x``: which value ``x`` is, the phase ``p``, and whether any text may be ``x``.
+    """
     predicate = atom.predicate
     if predicate.op not in ("occurs_in_seen",) or predicate.value is True:
         return None
     subject, source = predicate.args
     if subject.op != "signal" or source.op != "signal":
         return None
-    for i, (name, argument, _) in enumerate(values):
-        if name == subject.value and argument.kind == "text" and (argument.size or (0, None))[0] <= 1:
-            return i, str(source.value).removesuffix(".text")
+    for i, (name, argument, whole) in enumerate(values):
+        if name == subject.value and argument.kind == "text" and isinstance(whole, Language):
+            least, most = argument.size or (0, None)
+            free = argument.content is None and whole is repeat(any_char(), least, most) and least <= 1
+            return i, str(source.value).removesuffix(".text"), free
     return None
 
 
@@ -243,31 +258,35 @@ def _choices(
     named: Mapping[Formula, Formula],
 ) -> tuple[Choice, ...]:
     """All combinations of truth values that some value has."""
-    per_value: list[list[tuple[dict[Formula, bool], Language | None]]] = []
+    per_value: list[list[tuple[dict[Formula, bool], Content]]] = []
     for i, (_, _, whole) in enumerate(values):
-        options: list[tuple[dict[Formula, bool], Language | None]] = [({}, whole)]
+        options: list[tuple[dict[Formula, bool], Content]] = [({}, whole)]
         for atom, made in by_value.get(i, ()):
             options = [
                 ({**truth, atom: value}, narrowed)
                 for truth, language in options
                 for value in (True, False)
-                if language is not None
+                if isinstance(language, Language)
                 and (narrowed := both(language, made if value else complement(made))) is not EMPTY
                 and _inhabited(phase, narrowed)
             ]
         if len(options) > MAX_CHOICES:
             raise AgentcError([report("AS1402", phase.span, phase=phase.name, limit=MAX_CHOICES)])
         per_value.append(options)
+    places = [p for a in quoted if (p := _quotation(named.get(a, a), values)) is not None]
+    indices = [i for i, _, _ in places]
+    sure = [free and i not in by_value and indices.count(i) == 1 for i, _, free in places]
     found = []
     for combination in product(*per_value):
-        for bits in product((True, False), repeat=len(quoted)):
+        for bits in product(*((True, False) if s else (True, False, None) for s in sure)):
             truth = {a: v for part, _ in combination for a, v in part.items()}
-            truth.update(zip(quoted, bits, strict=True))
-            places = [_quotation(named.get(a, a), values) for a in quoted]
-            quotes = tuple((p[0], p[1], b) for p, b in zip(places, bits, strict=True) if p is not None)
-            languages = [language for _, language in combination]
-            regular = None if any(x is None for x in languages) else tuple(x for x in languages if x is not None)
-            found.append(Choice(phase.name, None if tool is None else tool.name, truth, regular, quotes))
+            truth.update((a, b) for a, b in zip(quoted, bits, strict=True) if b is not None)
+            quotes = tuple((p[0], p[1], b) for p, b in zip(places, bits, strict=True) if b is not None)
+            undecided = frozenset(a for a, b in zip(quoted, bits, strict=True) if b is None)
+            relied = all(s or b is None for s, b in zip(sure, bits, strict=True))
+            languages = tuple(language for _, language in combination)
+            name = None if tool is None else tool.name
+            found.append(Choice(phase.name, name, truth, languages, quotes, undecided, relied))
             if len(found) > MAX_CHOICES:
                 raise AgentcError([report("AS1402", phase.span, phase=phase.name, limit=MAX_CHOICES)])
     return tuple(found)
@@ -288,7 +307,7 @@ def _group(events: Iterable[Event], main: Sequence[Formula]) -> Group:
         base: dict[Formula, bool] = {prop(event.phase): True}
         if event.tool is not None:
             base[prop(event.tool)] = True
-        for truth in [c.truth for c in event.choices] or [{}]:
+        for truth in [c.truth for c in event.choices if not c.undecided] or [{}]:
             for bits in product((False, True), repeat=len(event.open)):
                 held = {**base, **truth, **dict(zip(event.open, bits, strict=True))}
                 letter = tuple(held.get(a, False) for a in main)

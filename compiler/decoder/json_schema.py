@@ -22,7 +22,6 @@ from decimal import Decimal
 from typing import Any
 
 from agentc.compiler.decoder import numerals
-from agentc.compiler.decoder.bytes_automaton import byte_automaton
 from agentc.compiler.decoder.json_text import json_text
 from agentc.compiler.decoder.regex_syntax import NotLinearError, searched
 from agentc.compiler.decoder.regular import (
@@ -99,9 +98,9 @@ class SchemaError(Exception):
 class FeatureError(Exception):
     """A schema needs what neither regular contents nor the engine have: ``feature``, at ``place`` (a JSON pointer)."""
 
-    def __init__(self, feature: str, place: str) -> None:
+    def __init__(self, feature: str, place: str, why: str = "") -> None:
         super().__init__(f"{feature} at {place}")
-        self.feature, self.place = feature, place
+        self.feature, self.place, self.why = feature, place, why
 
 
 class NotRegularError(Exception):
@@ -131,18 +130,18 @@ def language_of(schema: Schema) -> Language:
     return _Reader(schema).language(schema, TYPES, ())
 
 
-def for_engine(schema: Schema) -> str:
-    """The schema as the engine reads it, as JSON. Raises :class:`FeatureError`."""
+def for_engine(schema: Schema, why: str = "") -> str:
+    """The schema as the engine reads it, as JSON; ``why`` it is not regular. Raises :class:`FeatureError`."""
     for place, node in nodes(schema):
         if not isinstance(node, dict):
             continue
         for keyword, value in node.items():
             if keyword in ENGINE_LACKS or not _known(keyword):
-                raise FeatureError(f"`{keyword}`", place)
+                raise FeatureError(f"`{keyword}`", place, why)
             if keyword == "format" and value not in ENGINE_FORMATS:
-                raise FeatureError(f"the format `{value}`", place)
+                raise FeatureError(f"the format `{value}`", place, why)
             if keyword == "$ref" and not str(value).startswith("#"):
-                raise FeatureError(f"the reference `{value}` to another file", place)
+                raise FeatureError(f"the reference `{value}` to another file", place, why)
     options = {
         "item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False, "json_allowed_escapes": 'nrbtf\\"',
     }  # fmt: skip
@@ -337,7 +336,7 @@ class _Reader:
                 raise NotRegularError(f"`{keyword}` is not regular here")
         if schema.get("additionalProperties", True) is not False:
             raise NotRegularError("an object without `additionalProperties: false` can have any others")
-        properties: Mapping[str, Schema] = schema.get("properties", {})
+        properties: dict[str, Schema] = schema.get("properties", {})
         required = set(schema.get("required", ()))
         if not required <= set(properties):
             return EMPTY
@@ -368,6 +367,23 @@ def _narrowed(types: Iterable[str], declared: Sequence[str]) -> list[str]:
 def written(value: Any) -> str:
     """A value as it is written."""
     return json.dumps(_plain(value), ensure_ascii=False)
+
+
+def ordered(schema: Schema, value: Any) -> Any:
+    """A value with the properties of its objects in the order in which the schema first names them."""
+    order: dict[str, int] = {}
+    for _, node in nodes(schema):
+        for name in node.get("properties", ()) if isinstance(node, dict) else ():
+            order.setdefault(name, len(order))
+    return _ordered(order, value)
+
+
+def _ordered(order: Mapping[str, int], value: Any) -> Any:
+    if isinstance(value, list):
+        return [_ordered(order, v) for v in value]
+    if isinstance(value, dict):
+        return {k: _ordered(order, value[k]) for k in sorted(value, key=lambda k: order.get(k, len(order)))}
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -433,20 +449,12 @@ def _numbers(schema: Mapping[str, Any], kind: str) -> Language:
 def _strings(schema: Mapping[str, Any]) -> Language:
     inside = repeat(any_char(), int(schema.get("minLength", 0)), schema.get("maxLength"))
     if "pattern" in schema:
-        inside = both(inside, searched(schema["pattern"], re.ASCII))
+        try:
+            inside = both(inside, searched(schema["pattern"], re.ASCII))
+        except NotLinearError as error:
+            raise NotLinearError(error.construct, schema["pattern"]) from None
     if "format" in schema:
         if schema["format"] not in FORMATS:
             raise NotRegularError(f"the format `{schema['format']}` is left to the engine")
         inside = both(inside, searched(FORMATS[schema["format"]], re.ASCII))
     return cat(literal('"'), json_text(inside), literal('"'))
-
-
-def accepts(schema: Schema, value: Any) -> bool:
-    """Whether a value of a regular schema is one. Raises as :func:`language_of` does."""
-    return byte_automaton(language_of(schema)).accepts(written(value))
-
-
-__all__ = [
-    "FeatureError", "NotLinearError", "NotRegularError", "SchemaError", "accepts", "for_engine", "language_of",
-    "read_schema",
-]  # fmt: skip

@@ -31,11 +31,11 @@ MAX_REPEAT = 10_000
 
 
 class NotLinearError(Exception):
-    """A construct that is not matched in linear time; ``construct`` names it."""
+    """A construct that is not matched in linear time; ``construct`` names it, ``regex`` has it where that is known."""
 
-    def __init__(self, construct: str) -> None:
+    def __init__(self, construct: str, regex: str = "") -> None:
         super().__init__(construct)
-        self.construct = construct
+        self.construct, self.regex = construct, regex
 
 
 def parse_regex(pattern: str) -> Language:

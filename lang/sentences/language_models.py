@@ -54,10 +54,6 @@ ROWS: tuple[Entry, ...] = (
         "use bool, int, real, enum or text arguments, one for each component",
     ),
     Entry(
-        "AS1415", "content-not-built", _E, "`{phase}` is given by `{kind}`, which the decoder does not write yet",
-        "write it with `text`, `regex`, `choice` or a `call`",
-    ),
-    Entry(
         "AS1416", "same-label", _E, "the phases `{phase}` and `{other}` both begin with `{label}`", "rename one of them"
     ),
     Entry(
@@ -90,6 +86,30 @@ ROWS: tuple[Entry, ...] = (
     Entry(
         "AS1441", "too-many-values", _E, "more than {limit} values of the parameters of `{name}` occurred",
         "say the rule of something with fewer values",
+    ),
+    Entry(
+        "AS1450", "schema-feature", _E,
+        "the schema of `{phase}` has {feature} at {place}, which the grammar engine lacks, and is not regular: {why}",
+        "leave the keyword out, or make the schema regular: closed objects, arrays with `items`, no recursion",
+    ),
+    Entry("AS1451", "malformed-schema", _E, "the schema of `{phase}` in {file} is no JSON Schema: {reason}"),
+    Entry(
+        "AS1452", "grammar-feature", _E, "the terminal `{terminal}` of the grammar of `{phase}` has {construct}",
+        "write it without: terminals are matched in linear time",
+    ),
+    Entry("AS1453", "malformed-grammar", _E, "the grammar of `{phase}` in {file} is no Lark grammar: {reason}"),
+    Entry(
+        "AS1454", "limit-not-regular", _E, "no limit of {limit} can be kept: `{name}` is not regular ({why})",
+        "leave the limit out, or make the content regular",
+    ),
+    Entry(
+        "AS1455", "intersection-not-regular", _E,
+        "`{phase}` has to be several things at once, and one of them is not regular: {why}",
+        "put what it asks for into the schema or the grammar",
+    ),
+    Entry(
+        "AS1456", "run-without-end", _E, "the run has no limit, and has not ended after {limit} tokens",
+        "limit its steps (`decode {{ max_steps 8 }}`), or make its content regular, so that tokens can be limited",
     ),
     Entry("AS1442", "unknown-rule", _E, "the guard has no rule `{name}`", "it has {known}"),
     Entry("AS1443", "nothing-asked", _E, "no proposal with the key `{key}` waits for a decision"),

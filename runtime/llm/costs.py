@@ -22,7 +22,7 @@ class CostsToEnd:
         for position, moves in game.moves.items():
             if game.won(position):
                 for move in moves:
-                    if all(game.won(t) for t in move.targets):
+                    if move.choice.sure and all(game.won(t) for t in move.targets):
                         self._groups.append((position, cost(move), frozenset(move.targets)))
         for position, answers in game.answers.items():
             if game.won(position):

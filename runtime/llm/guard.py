@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agentc.compiler.agent import AgentIR
+from agentc.compiler.decoder.contents import as_text, fits
 from agentc.compiler.logic.ir import Value
 from agentc.compiler.logic.trace import Trace, Valuation
 from agentc.compiler.logic.verdict import Verdict
@@ -185,7 +186,9 @@ class Guard:
         if phase is not None:
             found[phase] = True
             found[tool] = True
-            found.update({f"{tool}.{k}": v for k, v in event["arguments"].items() if f"{tool}.{k}" in found})
+            for argument in self.writer.tool(tool).arguments:
+                if argument.name in event["arguments"]:
+                    found[f"{tool}.{argument.name}"] = as_text(argument, event["arguments"][argument.name])
         return found
 
     def _judge(self, event: Data) -> Decision:
@@ -248,6 +251,8 @@ def _words(rule: Rule, values: tuple[Value, ...]) -> str:
 
 
 def _ill_typed(argument: ArgumentIR, value: Any) -> str:
+    if argument.content is not None:
+        return "" if fits(argument, value) else f"is {value!r}, not what its {argument.content.kind} allows"
     kinds: dict[str, tuple[type, ...]] = {
         "bool": (bool,), "int": (int,), "real": (int, float), "enum": (str,), "text": (str,),
     }  # fmt: skip

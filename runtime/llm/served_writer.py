@@ -87,6 +87,11 @@ class ServedWriter:
         seed = self._settings.seed + again
         return self._model.complete(messages, grammar, max_tokens, self._settings.temperature, seed, go_on)
 
+    @property
+    def limit(self) -> int:
+        """The most tokens of the run."""
+        return _ENOUGH if self._settings.max_tokens is None else self._settings.max_tokens
+
     def warn(self, reason: str, reply: str) -> None:
         """A reply went wrong: from now on promises are checked."""
         self.promise = "checked"
@@ -106,10 +111,12 @@ class _Piece:
         """Tokens of this step."""
 
     def _of(self, ways: Any) -> ByteAutomaton:
+        phases = ", ".join(dict.fromkeys(w.phase.name for w in ways))
+        if not all(w.regular for w in ways):
+            raise AgentcError([report("AS1475", None, phases=phases, reason="it is not regular")])
         try:
             return byte_automaton(alt(*(w.language for w in ways)))
         except TooLargeError as error:
-            phases = ", ".join(dict.fromkeys(w.phase.name for w in ways))
             reason = f"it takes more than {error.limit} states"
             raise AgentcError([report("AS1475", None, phases=phases, reason=reason)]) from None
 
@@ -197,7 +204,7 @@ class _Piece:
     def _room(self) -> int:
         """The tokens that can be written before only shortest completions fit."""
         found = _ENOUGH
-        limit = self._writer._settings.max_tokens
+        limit = self._writer.limit
         for way in self._ways:
             if self._of([way]).run(self._raw) == DEAD:
                 continue
@@ -210,7 +217,7 @@ class _Piece:
 
     def _fitting(self) -> list[Any]:
         """The ways of which a shortest completion fits the limits; all that are left, if the server overran them."""
-        limit = self._writer._settings.max_tokens
+        limit = self._writer.limit
         found, alive = [], []
         for way in self._ways:
             state = self._of([way]).run(self._raw)

@@ -11,9 +11,12 @@ from agentc.runtime.llm.decoder import Decoder
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run is decoded: limits, temperature (0 is greedy), seed, and whether finite choices are exact."""
+    """How a run is decoded: limits, temperature (0 is greedy), seed, and whether finite choices are exact.
 
-    max_tokens: int = 512
+    ``max_tokens`` is None where no limit is promised: content that is not regular asks for that.
+    """
+
+    max_tokens: int | None = 512
     max_steps: int | None = None
     temperature: float = 0.0
     seed: int = 0
@@ -34,5 +37,7 @@ def settings_of(decoder: Decoder, **given: Any) -> RunSettings:
             values["exact"] = value == "exact"
         else:
             values[name] = value
+    if decoder.irregular() is not None:
+        values.setdefault("max_tokens", None)
     values.update({k: v for k, v in given.items() if v is not None})
     return RunSettings(**values)

@@ -14,10 +14,14 @@ from typing import Protocol
 
 import numpy as np
 
+from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.llm.choices import exact_choice
 from agentc.runtime.llm.decoder import Decoder, Session, Step
 from agentc.runtime.llm.models import LanguageModel, Logits, Stream
 from agentc.runtime.llm.settings import RunSettings
+
+UNLIMITED = 4_096
+"""The most tokens of a run without a limit, which nothing promises to end."""
 
 Show = Callable[[str], None]
 """Shown each piece of text as it is written."""
@@ -58,6 +62,7 @@ class TokenWriter:
     promise = "by construction"
 
     def __init__(self, model: LanguageModel, settings: RunSettings) -> None:
+        """See the class; a run without a limit is broken off after ``UNLIMITED`` tokens (AS1456)."""
         self._model, self._settings = model, settings
         self._randomness = np.random.default_rng(settings.seed)
         self._stream: Stream = model.stream()
@@ -86,6 +91,8 @@ class TokenWriter:
                 self.forced += len(tokens)
             else:
                 tokens = self._chosen(session)
+            if session.max_tokens is None and session.tokens > UNLIMITED:
+                raise AgentcError([report("AS1456", None, limit=UNLIMITED)])
             for token in tokens:
                 step = session.advance(token)
                 self.tokens = session.tokens

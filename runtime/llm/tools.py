@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agentc.compiler.decoder.contents import is_json
 from agentc.compiler.logic.ir import Value
 from agentc.compiler.writer import ArgumentIR, ToolIR
 from agentc.lang.diagnostics import AgentcError, report
@@ -62,10 +63,14 @@ class Toolbox:
         setting = self._tools[name].settings.get("timeout", TIMEOUT)
         limit = float(setting) if isinstance(setting, int | float) else TIMEOUT
         done: list[ToolResult] = []
+        given = {
+            a.name: json.loads(str(arguments[a.name])) if is_json(a) else arguments[a.name]
+            for a in self._tools[name].arguments
+        }
 
         def work() -> None:
             try:
-                done.append(_bounded(self._functions[name](**arguments)))
+                done.append(_bounded(self._functions[name](**given)))
             except Exception as error:  # whatever a tool raises is a result
                 done.append(_bounded(f"error: {type(error).__name__}: {error}", "error"))
 
@@ -90,7 +95,7 @@ def _mismatch(tool: ToolIR, function: Function) -> str:
     for argument in tool.arguments:
         parameter = signature.parameters.get(argument.name)
         hint = None if parameter is None else parameter.annotation
-        if hint in (bool, int, float, str) and hint not in _PYTHON[argument.kind]:
+        if not is_json(argument) and hint in (bool, int, float, str) and hint not in _PYTHON[argument.kind]:
             return f"`{argument.name}` is declared as {argument.kind} and takes {hint.__name__}"
     return ""
 
@@ -114,13 +119,20 @@ def schema_of(tool: ToolIR) -> dict[str, Any]:
     """The arguments of a tool as JSON Schema, as other agent frameworks want them."""
     return {
         "type": "object",
-        "properties": {a.name: _schema(a) for a in tool.arguments},
+        "properties": {a.name: _schema(a, f"urn:agentc:{tool.name}.{a.name}") for a in tool.arguments},
         "required": [a.name for a in tool.arguments],
         "additionalProperties": False,
     }
 
 
-def _schema(argument: ArgumentIR) -> dict[str, Any]:
+def _schema(argument: ArgumentIR, own: str) -> dict[str, Any]:
+    of = argument.content
+    if of is not None and of.kind == "json":
+        schema: dict[str, Any] = json.loads(of.texts[1])
+        return {"$id": own, **schema} if "$ref" in of.texts[1] else schema  # references are into this schema
+    if of is not None:
+        more: dict[str, Any] = {"regex": {"pattern": f"^(?:{of.texts[0]})$"}, "choice": {"enum": list(of.texts)}}
+        return {"type": "string", **more.get(of.kind, {})}
     kinds = {"bool": "boolean", "int": "integer", "real": "number", "enum": "string", "text": "string"}
     found: dict[str, Any] = {"type": kinds[argument.kind]}
     if argument.members:
