@@ -456,3 +456,8 @@ class AgentIR:
     def trains_each(self) -> bool:
         """Whether every task has episodes of its own (``train ... { tasks = each }``), and they are alternatives."""
         return self.train is not None and self.train.settings.get("tasks") == "each"
+
+    @property
+    def follows_plans(self) -> bool:
+        """Whether it learns to follow plans of timed subgoals (``train tgpo``): it is judged on whole traces then."""
+        return self.train is not None and self.train.algorithm == "tgpo"

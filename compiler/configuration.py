@@ -34,6 +34,10 @@ def check_configuration(spec: CheckedSpec) -> list[Diagnostic]:
     return found
 
 
+OWN_REWARD = ("tgpo",)
+"""Algorithms that are paid for what the formulas ask, whatever a ``reward`` says."""
+
+
 def _settings(train: CheckedTrain) -> tuple[dict[str, Scalar], list[Diagnostic]]:
     """The settings of a ``train`` block or a recipe, each by itself."""
     name, span = train.algorithm, train.algorithm_span
@@ -53,7 +57,7 @@ def _train(train: CheckedTrain, *, rewarded: bool) -> list[Diagnostic]:
         return found
     if not found:
         found.extend(report("AS1536", span, algorithm=name, reason=reason) for reason in conflicts(values))
-    if not rewarded:
+    if not rewarded and name not in OWN_REWARD:
         found.append(report("AS0513", span, name=name))
     return found
 

@@ -11,7 +11,6 @@ ALGORITHMS: dict[str, str] = {
     "cql": "conservative Q-learning from recorded data",
     "dt": "decision transformer",
     "lagrange": "proximal policy optimisation under expected-cost budgets",
-    "tgpo": "temporally grounded policy optimisation for signal temporal logic",
     "grpo": "group-relative policy optimisation of a language model",
     "rloo": "leave-one-out policy gradient of a language model",
     "dpo": "direct preference optimisation of a language model",

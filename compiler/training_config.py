@@ -436,8 +436,35 @@ CRM = TrainerSchema(
     _DISCOUNT,
 )  # fmt: skip
 
+_PLANS = (
+    Setting("pool", "int", 512, "Plans that are drawn beforehand, of all alternatives of the formulas.", 1, 100_000),
+    Setting("chain", "int", 8, "Steps of the chain that chooses an episode's plan by the critic; 0 for none.", 0, 1000),
+    Setting("temperature", "float", 0.3, "How freely the chain takes worse plans, in units of reward.", 0, low_open=True),
+    Setting("fresh", "float", 0.5, "How often a proposal is a plan of the pool, not one time moved.", 0, 1),
+    Setting("explore", "float", 0.2, "How often an episode's plan is drawn without asking the critic.", 0, 1),
+    Setting("scored", "int", 256, "Plans that the critic scores before a run.", 1, 100_000),
+    Setting("rolled", "int", 16, "The best of them that are tried in the declared system, undisturbed.", 1, 10_000),
+)
+_TGPO_DEFAULTS: dict[str, Scalar] = {
+    "envs": 64, "rollout": 64, "normalize_observations": True, "entropy_coef": 0.003,
+}  # fmt: skip
+_WITHOUT = {
+    "history", "memory", "privileged", "tasks", "novelty", "normalize_rewards", "legal_coef", "shield",
+    *(s.name for s in _STARTS),
+}  # fmt: skip
+TGPO = TrainerSchema(
+    "tgpo",
+    "A policy that is told timed subgoals of the formulas, and plans for it that the critic chooses.",
+    tuple(
+        replace(s, default=_TGPO_DEFAULTS.get(s.name, s.default))
+        for s in (*PPO.settings, *_PLANS)
+        if s.name not in _WITHOUT
+    ),
+    _DISCOUNT,
+)
+
 TRAINERS: dict[str, TrainerSchema] = {
-    schema.algorithm: schema for schema in (PPO, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC, Q, CRM)
+    schema.algorithm: schema for schema in (PPO, TGPO, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC, Q, CRM)
 }
 """Every algorithm that a ``train`` block may name."""
 

@@ -15,7 +15,7 @@ from agentc.compiler.imported import automata_files
 from agentc.compiler.logic.alphabet import deciding
 from agentc.compiler.pipeline import CheckResult, check, read
 from agentc.compiler.writer import content_files
-from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity
+from agentc.lang.diagnostics import AgentcError, Diagnostic, Severity, report
 from agentc.lang.source import Source
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.report.page import FormulaSection, ReportPage, render_page
@@ -63,11 +63,19 @@ def compile_checked(result: CheckResult, out: Path = BUILD) -> Compilation:
     return Compilation(tuple(paths), result.agents, tuple(found))
 
 
+STEPWISE_BACKENDS = ("automaton", "monitor", "reward")
+"""What an agent that is judged on whole traces goes without: its formulas may be such as no automaton can hold."""
+
+
 def derive(agent: AgentIR) -> tuple[dict[str, bytes], list[Diagnostic]]:
     """The artifacts of all backends for an agent, by path; what a backend refuses is among the diagnostics."""
     artifacts: dict[str, bytes] = {}
     found: list[Diagnostic] = []
-    for backend in backends().values():
+    if agent.follows_plans:
+        found.append(report("AS1541", None, agent=agent.name))
+    for name, backend in backends().items():
+        if agent.follows_plans and name in STEPWISE_BACKENDS:
+            continue
         try:
             emission = backend.emit(agent)
         except AgentcError as error:

@@ -12,12 +12,17 @@ from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.configuration import CollectingConfig, StartingConfig, TrainingConfig
 from agentc.runtime.learn.machine_config import MachineConfig
+from agentc.runtime.learn.policy import Policy
 from agentc.runtime.learn.registry import LEARNERS, configuration_class
+from agentc.runtime.learn.tgpo import TGPOConfig
 from agentc.runtime.learn.train import Callback, TrainResult, train
 from agentc.runtime.machine_table import tabulate
 from agentc.runtime.runs import Run, begin_run
 from agentc.runtime.shield import FILE, ShieldTable
 from agentc.runtime.spec_vector import SpecVectorEnv
+from agentc.runtime.subgoals.following import Following
+from agentc.runtime.subgoals.training import follower_of, subgoal_vector
+from agentc.runtime.subgoals.vector import SubgoalVectorEnv
 from agentc.runtime.task_vector import TaskVectorEnv
 
 
@@ -44,7 +49,7 @@ def configuration(agent: AgentIR, seed: int | None = None, steps: int | None = N
 
 def environment(
     compiled: CompiledAgent, config: TrainingConfig, shield: ShieldTable | None = None
-) -> SpecVectorEnv | TaskVectorEnv:
+) -> SpecVectorEnv | TaskVectorEnv | SubgoalVectorEnv:
     """The environments that an agent is trained in: with the table of its machines where the learner reads one.
 
     ``shield`` masks the actions.
@@ -52,6 +57,8 @@ def environment(
     Raises :class:`AgentcError`: AS1500 to AS1502 where there can be no table, AS1344 where masks are not known, and
     what making the environment raises.
     """
+    if isinstance(config, TGPOConfig):
+        return subgoal_vector(compiled.agent, config)
     counterfactual = getattr(config, "counterfactual", False)
     if counterfactual and getattr(config, "n_step", 1) > 1:
         raise AgentcError([report("AS1504", None, agent=compiled.agent.name, n_step=config.n_step)])  # type: ignore[attr-defined]
@@ -89,3 +96,13 @@ def train_agent(
         return train(env, config, run.folder, resume=resume, callbacks=callbacks)
     finally:
         env.close()
+
+
+def actor_of(compiled: CompiledAgent, run: Run) -> Policy | Following:
+    """Who acts in evaluations of a run: its policy, or who follows plans with it.
+
+    Raises :class:`AgentcError`: AS0840 where there is no checkpoint, AS0841 where it is damaged.
+    """
+    policy = Policy.load(run.folder)
+    config = configuration(compiled.agent, run.seed) if compiled.agent.follows_plans else None
+    return Following(follower_of(compiled.agent, policy, config)) if isinstance(config, TGPOConfig) else policy

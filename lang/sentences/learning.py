@@ -50,4 +50,11 @@ ROWS: tuple[Entry, ...] = (
           "`{agent}` learns from counterfactual experience over {n_step} steps at a time",
           "relabelling is about single steps: use `n_step = 1`"),
     Entry("AS1536", "settings-conflict", ERROR, "`train {algorithm}` cannot work: {reason}"),
-)  # fmt: skip
+    # ---------------------------------------------------------------- timed subgoals
+    Entry("AS1540", "no-plan-in-time", ERROR,
+          "no plan of timed subgoals satisfies the formulas within {last} steps",
+          "a longer horizon, or wider intervals; `agentc plan` shows the subgoals"),
+    Entry("AS1541", "judged-on-whole-traces", NOTE,
+          "`{agent}` follows plans and is judged on whole traces: there are no automata or monitors of it",
+          "`agentc monitor` follows its formulas step by step"),
+)

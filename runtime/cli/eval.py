@@ -90,11 +90,11 @@ def _evaluate(compiled: CompiledAgent, run: Run, episodes: int, seed: int, *, qu
     from rich.progress import track
 
     from agentc.runtime.acceptance import accept
-    from agentc.runtime.learn.policy import Policy
     from agentc.runtime.runs import stale
     from agentc.runtime.shielded import shield_of_run
+    from agentc.runtime.training import actor_of
 
-    policy = Policy.load(run.folder)
+    policy = actor_of(compiled, run)
     show(stale(run, compiled.agent))
     ticks = iter(
         track(

@@ -6,10 +6,10 @@ Documented in :mod:`agentc.compiler.training_config`; a test holds the two toget
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from agentc.compiler.training_config import Scalar
+from agentc.compiler.training_config import TRAINERS, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,9 @@ class TrainingConfig:
         return cls(**values, discount=discount)
 
     def to_data(self) -> dict[str, Scalar]:
-        """As JSON-ready data."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """What the schema of the algorithm names, and the discount, as JSON-ready data."""
+        named = [setting.name for setting in TRAINERS[self.algorithm].settings]
+        return {name: getattr(self, name) for name in (*named, "discount")}
 
     def rate(self, steps: int) -> float:
         """The step size after ``steps`` steps."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from agentc.compiler.training_config import TRAINERS, Scalar
 from agentc.runtime.learn.configuration import CollectingConfig
 from agentc.runtime.machine_table import MachineTable
 
@@ -25,11 +24,6 @@ class MachineConfig(CollectingConfig):
     """What both are told; see :data:`agentc.compiler.training_config.TRAINERS`."""
 
     counterfactual: bool = True
-
-    def to_data(self) -> dict[str, Scalar]:
-        """What the schema of the algorithm names, and the discount: the rest does not concern these learners."""
-        named = [setting.name for setting in TRAINERS[self.algorithm].settings]
-        return {name: getattr(self, name) for name in (*named, "discount")}
 
 
 @dataclass(frozen=True, slots=True)

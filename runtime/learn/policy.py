@@ -80,6 +80,12 @@ class Policy:
         action = self.act(batch, None if mask is None else np.asarray(mask, np.bool_)[None], None)[0]
         return int(action) if self.architecture.action.discrete else action
 
+    def value(self, observation: Observation) -> NDArray[np.float32]:
+        """What the critic thinks of a batch of observations, ``(batch,)``; the policy must have been saved with one."""
+        with torch.inference_mode():
+            found: NDArray[np.float32] = self._network.value(self._network.inputs(parts(observation))).numpy()
+        return found
+
     @staticmethod
     def of(saved: Checkpoint, path: Path) -> Policy:
         """From a checkpoint that was read from ``path``."""

@@ -136,6 +136,14 @@ class PPOLearner:
         restore_weights(self.network, {k[8:]: a for k, a in state.items() if k.startswith("network/")})
         self.optimizer.restore({k[10:]: a for k, a in state.items() if k.startswith("optimizer/")})
 
+    def worth(self, observation: Mapping[str, Array]) -> NDArray[np.float32]:
+        """The critic's values ``(batch,)`` of observations by part."""
+        if self._by_hand is not None:
+            return self._by_hand.values(self._dense.rows(observation, len(next(iter(observation.values())))))
+        with torch.inference_mode():
+            found: NDArray[np.float32] = self.network.value(self.network.inputs(observation)).numpy()
+        return found
+
     def evaluate(self, trajectory: Trajectory) -> Evaluation:
         """Log-probabilities and values of a trajectory under the present weights."""
         steps, envs = trajectory.steps, trajectory.num_envs

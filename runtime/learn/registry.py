@@ -18,12 +18,15 @@ from agentc.runtime.learn.configuration import TrainingConfig
 from agentc.runtime.learn.context.window import HistoryVector
 from agentc.runtime.learn.learner import Learner
 from agentc.runtime.learn.machine_config import MachineConfig, WithMachines
+from agentc.runtime.learn.ppo import PPOLearner
+from agentc.runtime.learn.tgpo import Guided
 from agentc.runtime.learn.vector import VectorEnv
 
 MakeLearner = Callable[[Architecture, Any, torch.Generator], Learner]
 
 LEARNERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
     "ppo": ("agentc.runtime.learn.ppo:PPOConfig", "agentc.runtime.learn.ppo:PPOLearner", {}),
+    "tgpo": ("agentc.runtime.learn.tgpo:TGPOConfig", "agentc.runtime.learn.ppo:PPOLearner", {}),
     "dqn": (
         "agentc.runtime.learn.off_policy_config:DQNConfig",
         "agentc.runtime.learn.off_policy:dqn",
@@ -112,6 +115,9 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
         return env, _load(maker)(architecture, config, generator, env.table)
     make: MakeLearner = _load(maker)
     learner = make(architecture, config, generator)
+    if isinstance(env, Guided):
+        assert isinstance(learner, PPOLearner)
+        env.worth = learner.worth
     if getattr(config, "counterfactual", False) and isinstance(env, WithMachines):
         from agentc.runtime.learn.off_policy import OffPolicyLearner
         from agentc.runtime.learn.replay.counterfactual import Counterfactual

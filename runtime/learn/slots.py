@@ -8,7 +8,7 @@ never stopped. All randomness is drawn from the generator that is passed in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -22,8 +22,11 @@ from agentc.runtime.learn.vector import Array, VectorEnv
 __all__ = [
     "Check", "Collector", "Constraint", "Context", "Credit", "DecisionMask", "Demonstrations", "Hierarchy", "Metric",
     "Model", "Objective", "Relabel", "Replay", "Reset", "RewardSource", "Roles", "Shield", "State", "Stateful",
-    "Teacher",
+    "Teacher", "Worth",
 ]  # fmt: skip
+
+Worth = Callable[[Mapping[str, Array]], Array]
+"""A critic, for who chooses by it: from observations by part to values ``(batch,)``."""
 
 State = Mapping[str, Array]
 """What a part remembers, as arrays by name; a checkpoint writes it."""
