@@ -439,7 +439,7 @@ CRM = TrainerSchema(
 _PLANS = (
     Setting("pool", "int", 512, "Plans that are drawn beforehand, of all alternatives of the formulas.", 1, 100_000),
     Setting("chain", "int", 8, "Steps of the chain that chooses an episode's plan by the critic; 0 for none.", 0, 1000),
-    Setting("temperature", "float", 0.3, "How freely the chain takes worse plans, in units of reward.", 0, low_open=True),
+    Setting("temperature", "float", 0.3, "How freely it takes worse plans, in units of reward.", 0, low_open=True),
     Setting("fresh", "float", 0.5, "How often a proposal is a plan of the pool, not one time moved.", 0, 1),
     Setting("explore", "float", 0.2, "How often an episode's plan is drawn without asking the critic.", 0, 1),
     Setting("scored", "int", 256, "Plans that the critic scores before a run.", 1, 100_000),
