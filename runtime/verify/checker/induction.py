@@ -26,8 +26,8 @@ from agentc.compiler.systems.commands import Commands
 from agentc.compiler.systems.graph import Graph, encode, graph_of
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.verify.checker import RejectedError
-from agentc.runtime.verify.checker.model import finite_values, hopeless
 from agentc.runtime.verify.checker.paths import ClosedError, Form, Oracle, Way, added, scaled, walked
+from agentc.runtime.verify.checker.transitions import finite_values, hopeless
 
 
 def verify(subject: Any, claim: Any, argument: Any, folder: Path) -> Mapping[str, Any]:

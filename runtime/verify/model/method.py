@@ -8,9 +8,6 @@ greatest.
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -20,7 +17,6 @@ import numpy as np
 
 from agentc.compiler.automata.dfa import DFA
 from agentc.compiler.automata.ltlf import translate_typed
-from agentc.compiler.codec import encode_agent
 from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
 from agentc.compiler.logic.verdict import Verdict as Code
@@ -28,11 +24,10 @@ from agentc.compiler.systems.transitions import ExplicitModel, explore
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.envs.registry import environment_of, horizon_of
 from agentc.runtime.verify.answer import Answer, Verdict, unknown
-from agentc.runtime.verify.certificate import Certificate
-from agentc.runtime.verify.checker import check
+from agentc.runtime.verify.model.certificates import Vectors, checked, invariant_certificate, value_certificate
 from agentc.runtime.verify.model.extracted import EXPLORABLE, BudgetError, ExtractedModel
-from agentc.runtime.verify.model.product import Bits, Ints, Product, product
-from agentc.runtime.verify.model.values import Value, ever, within
+from agentc.runtime.verify.model.product import Bits, Product, product
+from agentc.runtime.verify.model.values import Value, complement, ever, within
 from agentc.runtime.verify.problem import Problem
 from agentc.runtime.verify.simulation import reads_only
 
@@ -155,30 +150,9 @@ def _safety(problem: Problem, p: Product, horizon: int | None) -> Answer:
     said = f"no reachable state violates it ({_size(p)})"
     if not isinstance(p.model, ExplicitModel):
         return Answer(Verdict.PROVED, NAME, said, (assumption,), _counts(p))
-    answer = Answer(Verdict.PROVED, NAME, said, (assumption,), _counts(p), invariant_certificate(problem, p))
-    assert answer.certificate is not None
-    finding = check(json.loads(json.dumps(answer.certificate.data())), problem.folder)
-    return replace(answer, checked=finding.accepted)
-
-
-def invariant_certificate(problem: Problem, p: Product) -> Certificate:
-    """The reachable pairs as an inductive invariant."""
-    assert isinstance(p.model, ExplicitModel)
-    index = problem.agent.verifies.index(problem.item)
-    order = np.lexsort((*p.model.values[p.state].T, p.memory))
-    table = np.concatenate([p.model.values[p.state], p.memory[:, None]], axis=1)[order]
-    return Certificate(
-        NAME,
-        {"agent": encode_agent(problem.agent), "item": index},
-        {"holds": "no reachable state violates it"},
-        {"pairs": pack(table), "count": len(table)},
+    return checked(
+        Answer(Verdict.PROVED, NAME, said, (assumption,), _counts(p)), problem, invariant_certificate(problem, p)
     )
-
-
-def pack(table: Ints) -> str:
-    """Rows of whole numbers as text: differences down the rows, compressed."""
-    flat = np.diff(table, axis=0, prepend=np.zeros((1, table.shape[1]), table.dtype)).astype("<i4")
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(flat.T).tobytes(), 9)).decode("ascii")
 
 
 def _counts(p: Product) -> dict[str, Any]:
@@ -289,39 +263,51 @@ def _probability(problem: Problem, p: Product, horizon: int | None, tolerance: f
     found = probability(p, horizon, least, tolerance, problem.role == "safe")
     if isinstance(found, str):
         return unknown(NAME, found)
+    value = found.value
     kind = "least" if least else "greatest"
-    said = f"the {kind} probability is between {found.low:.10g} and {found.high:.10g} ({_size(p)})"
-    evidence = {"low": found.low, "high": found.high, "steps": found.steps, **_counts(p)}
+    said = f"the {kind} probability is between {value.low:.10g} and {value.high:.10g} ({_size(p)})"
+    evidence = {"low": value.low, "high": value.high, "steps": value.steps, **_counts(p)}
     assumption = f"{_assumption(problem, p)}; its probabilities are exact"
-    if (found.low >= bound) if least else (found.high <= bound):
-        return Answer(Verdict.PROVED, NAME, said, (assumption,), evidence)
-    if (found.high < bound) if least else (found.low > bound):
+    if (value.low >= bound) if least else (value.high <= bound):
+        answer = Answer(Verdict.PROVED, NAME, said, (assumption,), evidence)
+        return checked(answer, problem, value_certificate(problem, p, found.vectors))
+    if (value.high < bound) if least else (value.low > bound):
         return Answer(Verdict.FALSIFIED, NAME, said, (assumption,), evidence)
     return unknown(NAME, f"{said}, which does not decide {op} {bound:g}", **evidence)
 
 
-def probability(p: Product, horizon: int | None, least: bool, tolerance: float, safe: bool) -> Value | str:
+@dataclass(frozen=True)
+class Bounded:
+    """Bounds of a probability, and what proves the one that the item asks for."""
+
+    value: Value
+    vectors: Vectors
+
+
+UNCLOSED = "the iteration has not closed: allow a larger tolerance"
+
+
+def probability(p: Product, horizon: int | None, least: bool, tolerance: float, safe: bool) -> Bounded | str:
     """Bounds of the least or greatest probability of the formula; or why there are none."""
-    if horizon is not None and not safe:
-        return within(p, least, horizon)[0]
     nonfinal = (p.verdict != Code.TRUE) & (p.verdict != Code.FALSE)
-    if safe or p.holds[nonfinal].all():
+    if safe or (horizon is None and p.holds[nonfinal].all()):
         # that no prefix violates it: one minus the chance that one does, by the opposite choice of actions
-        came = _violated(p, horizon, not least, tolerance)
-        return came if isinstance(came, str) else Value(1.0 - came.high, 1.0 - came.low, came.steps)
+        came = _reached(p, p.verdict == Code.FALSE, horizon, not least, tolerance)
+        return came if isinstance(came, str) else replace(came, value=complement(came.value))
+    if horizon is not None:
+        return Bounded(within(p, least, horizon)[0], Vectors(None, not least))
     if not p.holds[nonfinal].any():
-        target = p.holds
-        reached = ever(p, target, least, tolerance)
-        return "the iteration has not closed: allow a larger tolerance" if reached is None else reached[0]
+        return _reached(p, p.holds, None, least, tolerance)
     return "nothing says when a run ends: give the environment a horizon"
 
 
-def _violated(p: Product, horizon: int | None, least: bool, tolerance: float) -> Value | str:
-    target = p.verdict == Code.FALSE
+def _reached(p: Product, target: Bits, horizon: int | None, least: bool, tolerance: float) -> Bounded | str:
+    """Bounds of the probability that a run comes to the target."""
     if horizon is None:
         found = ever(p, target, least, tolerance)
-        return "the iteration has not closed: allow a larger tolerance" if found is None else found[0]
+        if found is None:
+            return UNCLOSED
+        value, low, high = found
+        return Bounded(value, Vectors(low if least else high, not least))
     flipped = replace(p, verdict=np.where(target, int(Code.TRUE), int(Code.FALSE)))
-    return within(flipped, least, horizon)[0]
-
-
+    return Bounded(within(flipped, least, horizon)[0], Vectors(None, not least))

@@ -111,7 +111,7 @@ def safety_values(p: Product, horizon: int | None) -> Floats | None:
         found = ever(p, bad, True, 1e-9)
         if found is None:
             return None
-        high = found[1]
+        high = found[2]
     else:
         flipped = replace(p, verdict=np.where(bad, int(Verdict.TRUE), int(Verdict.FALSE)))
         high = within(flipped, True, horizon)[2]

@@ -28,6 +28,17 @@ class Value:
     steps: int
 
 
+def complement(value: Value) -> Value:
+    """The bounds of one minus a probability, rounded outward."""
+    low, high = 1.0 - value.high, 1.0 - value.low
+    exact = (0.0, 0.5, 1.0)
+    return Value(
+        low if value.high in exact else max(0.0, float(np.nextafter(low, 0.0))),
+        high if value.low in exact else min(1.0, float(np.nextafter(high, 2.0))),
+        value.steps,
+    )
+
+
 class Iteration:
     """One step of the optimal values of all pairs. ``least`` picks the action of least probability, else greatest."""
 
@@ -36,7 +47,7 @@ class Iteration:
         self._pick = np.minimum if least else np.maximum
         fans = np.diff(p.offsets)
         sure = (fans == 1) & (p.probability[p.offsets[:-1]] == 1.0) if len(fans) else np.zeros(0, bool)
-        self._slack = np.where(sure, 0.0, (fans + 2) * U)  # what happens for sure is copied, without rounding
+        self._slack = np.where(sure, 0.0, (6 * fans + 20) * U)  # what happens for sure is copied, without rounding
         self._moving = np.flatnonzero(np.diff(p.choices) > 0)
         self._starts = p.choices[:-1][self._moving]
 
@@ -72,8 +83,10 @@ def within(p: Product, least: bool, steps: int, stop: float = 0.0) -> tuple[Valu
     return Value(_start(p, low, up=False), _start(p, high, up=True), made), low, high
 
 
-def ever(p: Product, target: Bits, least: bool, tolerance: float, most: int = 1_000_000) -> tuple[Value, Floats] | None:
-    """Bounds of the probability of ever reaching ``target``, and the inductive upper bound; None if none was found."""
+def ever(
+    p: Product, target: Bits, least: bool, tolerance: float, most: int = 1_000_000
+) -> tuple[Value, Floats, Floats] | None:
+    """Bounds of the probability of ever reaching ``target``, at the start and of each pair; None if none were found."""
     iteration = Iteration(p, least)
     fixed = target.astype(np.float64)
 
@@ -92,7 +105,7 @@ def ever(p: Product, target: Bits, least: bool, tolerance: float, most: int = 1_
             raised = forward(guess, up=True)
             made += 1
             if (raised <= guess).all():
-                return Value(_start(p, low, up=False), _start(p, guess, up=True), made), guess
+                return Value(_start(p, low, up=False), _start(p, guess, up=True), made), low, guess
             guess = raised
         goal /= 10
         if goal < 1e-14:

@@ -1,0 +1,165 @@
+"""Certificates of probabilities: what is proved is checked, and no damaged certificate is accepted."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+from agentc.runtime.verify.answer import Verdict
+from agentc.runtime.verify.checker import check
+from agentc.runtime.verify.checker.transitions import numbers, unpacked
+from agentc.runtime.verify.method import decide
+from agentc.runtime.verify.model.certificates import _packed, pack
+from agentc.runtime.verify.problem import problem_of
+
+from .certificates import resealed
+from .finite import GRID, agent, random_system
+
+KINDS = [
+    # role, formula, operator, horizon
+    ("task", "F s == 3", ">=", None), ("task", "F s == 3", "<=", None),
+    ("safe", "G s != 3", ">=", None), ("safe", "G s != 3", "<=", None),
+    ("task", "(s != 4) U (s == 2)", ">=", None), ("task", "F (s == 1 & O s == 2)", "<=", None),
+    ("task", "F s == 3", ">=", 6), ("task", "G (s == 1 -> F s == 2)", "<=", 5), ("safe", "G s != 3", ">=", 6),
+]  # fmt: skip
+
+
+def proved(system, role, formula, op, horizon, share=0.5):
+    """An answer to a bound that is that much weaker than what holds."""
+    question = f"  {role} f = {formula}\n  verify P {op} {{}} [f] by model"
+    found = decide(problem_of(agent(system, question.format(0.5), horizon), 0)).evidence
+    if "low" not in found:
+        return None
+    low, high = found["low"], found["high"]
+    bound = low * (1 - share) if op == ">=" else high + (1 - high) * share
+    return decide(problem_of(agent(system, question.format(repr(float(bound))), horizon), 0))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda k: f"{k[0]} {k[1]} {k[2]} {k[3]}")
+def test_proofs_are_checked(kind):
+    words = []
+    for seed in range(12):
+        found = proved(random_system(seed), *kind, share=0.001)
+        if found is not None:
+            assert found.verdict is Verdict.PROVED
+            words.append(found.word)
+    assert len(words) >= 8 and words.count("proved") == len(words)
+
+
+def documents(seeds):
+    for seed in seeds:
+        for kind in KINDS:
+            found = proved(random_system(seed), *kind, share=0.0005)
+            if found is not None and found.certificate is not None and found.evidence["high"] < 1:
+                document = json.loads(json.dumps(found.certificate.data()))
+                assert check(document).accepted
+                yield document, kind
+
+
+def with_argument(document, **parts):
+    return resealed({**document, "argument": {**document["argument"], **parts}})
+
+
+def mutants(document, kind):
+    """Documents that claim more, or show less."""
+    argument, (_, _, op, horizon) = document["argument"], kind
+    count, columns = argument["count"], 2
+    table = unpacked(argument["pairs"], count, columns)
+    for i in range(count):
+        yield with_argument(document, pairs=pack(np.delete(table, i, axis=0)), count=count - 1)
+        moved = table.copy()
+        moved[i, 0] += 9
+        yield with_argument(document, pairs=pack(moved))
+    for size in (0, count + 1, -1, "9", None):
+        yield with_argument(document, count=size)
+    stronger = copy.deepcopy(document)
+    verify = stronger["subject"]["agent"]["agent"]["verifies"][0]
+    bound = verify["bound"][1]
+    verify["bound"][1] = bound + (1 - bound) * 0.01 if op == ">=" else bound * 0.99
+    if verify["bound"][1] != bound:
+        yield resealed(stronger)  # its claim is another
+        yield resealed({**stronger, "claim": {"holds": f"P {op} {verify['bound'][1]!r}"}})
+    yield resealed({**document, "claim": {"holds": "P >= 2.0"}})
+    yield resealed({**document, "kind": "model"})
+    if horizon is not None:
+        longer = copy.deepcopy(document)
+        longer["subject"]["agent"]["agent"]["environment"]["horizon"] = "6"
+        yield resealed(longer)
+        yield with_argument(document, values=_packed(np.zeros(count).tobytes()))
+        return
+    values, below = numbers(argument["values"], count), "ranks" in argument
+    for i in range(count):
+        if 0 < values[i] < 1:
+            changed = values.copy()
+            changed[i] *= 1.01 if below else 0.99
+            yield with_argument(document, values=_packed(changed.tobytes()))
+            for odd in (np.nan, -values[i], np.inf if below else 0.0):
+                changed = values.copy()
+                changed[i] = odd
+                yield with_argument(document, values=_packed(changed.tobytes()))
+    yield with_argument(document, values=_packed(values[:-1].tobytes()))
+    yield resealed({**document, "argument": {k: v for k, v in argument.items() if k != "values"}})
+    if below:
+        ranks = unpacked(argument["ranks"], count, 1)
+        for i in range(count):
+            if ranks[i, 0] > 0:
+                changed = ranks.copy()
+                changed[i, 0] -= 1
+                yield with_argument(document, ranks=pack(changed))
+        yield resealed({**document, "argument": {k: v for k, v in argument.items() if k != "ranks"}})
+
+
+def rejected(seeds):
+    count = 0
+    for document, kind in documents(seeds):
+        for mutant in mutants(document, kind):
+            assert not check(mutant).accepted, (kind, mutant["argument"], mutant["claim"])
+            count += 1
+    return count
+
+
+def test_damaged_certificates_are_rejected():
+    assert rejected((1, 4)) >= 100
+
+
+@pytest.mark.slow
+def test_many_damaged_certificates_are_rejected():
+    assert rejected(range(40)) >= 2000
+
+
+def test_a_loop_that_gains_nothing_has_no_rank():
+    """From below a vector alone proves nothing: round a loop it may promise what is never reached."""
+    system = """
+system ring {
+  state s : int in [0, 3]
+  command on when s == 0 { s' = 1 }
+  command back when s == 1 { s' = 0 }
+  command out when s == 1 { 0.5 : s' = 2; 0.5 : s' = 3 }
+  command rest when s >= 2 { s' = s }
+  init { s = 0 }
+}
+"""
+    found = decide(problem_of(agent(system, "  task f = F s == 2\n  verify P <= 0.6 [f] by model"), 0))
+    assert found.word == "proved"
+    a = agent(system, "  task f = F s == 2\n  verify P >= 0.5 [f] by model")
+    least = decide(problem_of(a, 0))
+    assert least.verdict is Verdict.FALSIFIED  # whoever goes back and forth never gets there
+    argument = dict(found.certificate.data()["argument"])
+    values = numbers(argument["values"], argument["count"])
+    promised = np.where(values > 0, np.minimum(values, 1.0), 0.0)
+    from agentc.compiler.codec import encode_agent
+
+    forged = {**found.certificate.data(), "subject": {"agent": encode_agent(a), "item": 0}}
+    forged["claim"] = {"holds": "P >= 0.5"}
+    for ranks in (np.zeros(len(values), int), np.arange(len(values)), np.arange(len(values))[::-1]):
+        parts = {**argument, "values": _packed(promised.tobytes()), "ranks": pack(np.array(ranks)[:, None])}
+        finding = check(resealed({**forged, "argument": parts}))
+        assert not finding.accepted
+
+
+def test_probabilities_on_the_grid_are_checked():
+    for body, horizon in (("task f = F (x == 4 & y == 4)\n  verify P <= 0.99 [f] by model", 12),
+                          ("safe f = G !(x == 2 & y == 0)\n  verify P >= 0.3 [f] by model", 2)):  # fmt: skip
+        found = decide(problem_of(agent(GRID, f"  {body}", horizon), 0))
+        assert found.word == "proved"
