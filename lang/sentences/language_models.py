@@ -111,6 +111,11 @@ ROWS: tuple[Entry, ...] = (
         "AS1456", "run-without-end", _E, "the run has no limit, and has not ended after {limit} tokens",
         "limit its steps (`decode {{ max_steps 8 }}`), or make its content regular, so that tokens can be limited",
     ),
+    Entry("AS1457", "decode-setting-value", _E, "`{name}` of `decode` is {value!r}", "it takes {wanted}"),
+    Entry(
+        "AS1458", "resample-without-chance", _E, "`resample {count}` draws {count} times the same at temperature 0",
+        "give a temperature: `decode {{ resample {count}; temperature 1 }}`",
+    ),
     Entry("AS1442", "unknown-rule", _E, "the guard has no rule `{name}`", "it has {known}"),
     Entry("AS1443", "nothing-asked", _E, "no proposal with the key `{key}` waits for a decision"),
     Entry(
@@ -136,7 +141,8 @@ ROWS: tuple[Entry, ...] = (
         "bound what is quoted, or use a model that runs here",
     ),
     Entry(
-        "AS1476", "exact-needs-logits", _E, "`choice exact` needs probabilities, and the server of `{name}` gives none",
+        "AS1476", "exact-needs-logits", _E,
+        "`choice exact` and `resample` need probabilities, and the server of `{name}` gives none",
         "leave it out, or use a model that runs here",
     ),
     Entry(

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from agentc.compiler.agent import AgentIR
 from agentc.compiler.decoder import contents
-from agentc.compiler.decoder.bytes_automaton import DEAD, ByteAutomaton, byte_automaton
+from agentc.compiler.decoder.bytes_automaton import DEAD, ByteAutomaton, TooLargeError, byte_automaton
 from agentc.compiler.decoder.context_free import Content, ContextFree
 from agentc.compiler.decoder.dialogue import START, Dialogue, Move, Position, dialogue, findings
 from agentc.compiler.decoder.events import Choice
+from agentc.compiler.decoder.finite_choice import finite_choice
 from agentc.compiler.decoder.regular import Language, alt, any_char, both, complement
 from agentc.compiler.logic.ir import Formula, Value, prop
 from agentc.compiler.writer import ToolIR
@@ -34,6 +35,8 @@ from agentc.runtime.llm.vocabulary import Vocabulary
 
 __all__ = ["NOTHING", "Decoder", "Session", "Step", "phase_limit", "run_random"]
 
+MAX_OPTIONS = 128
+"""The most options of a finite choice inside of a step."""
 FITS_KEPT = 4096
 """How many masks of what fits a limit are kept."""
 
@@ -65,6 +68,7 @@ class Decoder:
         self.environment = bool(self.game.letters.environment)
         """Whether the promises read signals of the environment, which each step has to be completed with."""
         self._points: dict[tuple[object, ...], Point] = {}
+        self._choices: dict[tuple[int, int], tuple[bytes, ...]] = {}
         self._fits: dict[tuple[int, int, int, int | None, int], NDArray[np.int32]] = {}
         self._costs_of: dict[str, CostsToEnd] = {}
         self.fill: Callable[[Any, Any, int], None] = importlib.import_module("llguidance.numpy").fill_next_token_bitmask
@@ -169,6 +173,21 @@ class Decoder:
                     if why is not None:
                         return move.choice.tool or move.choice.phase, why
         return None
+
+    def finite_choice(self, languages: tuple[Language, ...], raw: bytes) -> tuple[bytes, ...]:
+        """The finite choice that is open behind a text in one of some languages; empty if there is none."""
+        try:
+            automaton = byte_automaton(alt(*languages))
+        except TooLargeError:
+            return ()
+        state = automaton.run(raw)
+        if state == DEAD:
+            return ()
+        key = (id(automaton), state)
+        made = self._choices.get(key)
+        if made is None:
+            made = self._choices[key] = finite_choice(automaton, state, MAX_OPTIONS)
+        return made
 
     # ------------------------------------------------------------ what it costs to end
 

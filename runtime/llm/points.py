@@ -54,11 +54,19 @@ class Way:
         return byte_automaton(self.language)
 
     @cached_property
-    def begins(self) -> bytes:
-        """What it has to begin with."""
+    def _first(self) -> ByteAutomaton:
         first = self.parts[0]
         assert isinstance(first, Language)
-        return byte_automaton(first).forced()
+        return byte_automaton(first)
+
+    @cached_property
+    def begins(self) -> bytes:
+        """What it has to begin with."""
+        return self._first.forced()
+
+    def may_begin(self, raw: bytes) -> bool:
+        """Whether it may begin like that, as far as it is regular up to there."""
+        return self._first.run(raw) != DEAD
 
 
 @dataclass(frozen=True, eq=False)

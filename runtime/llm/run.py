@@ -35,8 +35,9 @@ class RunResult:
     """A run that has ended.
 
     ``kept`` says of each promise whether the transcript keeps it, by the reference semantics; ``forced`` counts the
-    tokens that had no alternative, ``passes`` the passes of the model (or the requests to its server). ``promise`` says
-    how promises were kept: ``by construction``, or ``checked`` where the model could not be kept from breaking them.
+    tokens that had no alternative, ``passes`` the passes of the model (or the requests to its server), ``drawn``
+    the tokens that candidates took where whole steps are drawn (``resample``). ``promise`` says how promises were kept:
+    ``by construction``, or ``checked`` where the model could not be kept from breaking them.
     """
 
     steps: tuple[Step, ...]
@@ -45,6 +46,7 @@ class RunResult:
     tokens: int
     forced: int
     passes: int
+    drawn: int
     seconds: float
     satisfied: Mapping[str, bool] = field(default_factory=dict)
     promise: str = "by construction"
@@ -133,8 +135,8 @@ class _Run:
             "end", kept=kept, satisfied=reached, tokens=hand.tokens, seconds=round(seconds, 3), promise=hand.promise
         )
         return RunResult(
-            tuple(session.steps), tuple(session.valuations), kept, hand.tokens, hand.forced, hand.passes, seconds,
-            reached, hand.promise,
+            tuple(session.steps), tuple(session.valuations), kept, hand.tokens, hand.forced, hand.passes, hand.drawn,
+            seconds, reached, hand.promise,
         )  # fmt: skip
 
     def _answer(self, session: Session, toolbox: Toolbox) -> str:

@@ -36,12 +36,12 @@ class ServedWriter:
     """Writes the steps of one run by requests to a server; see :class:`.step_writer.StepWriter`."""
 
     def __init__(self, model: ServedModel, settings: RunSettings, say: Callable[..., None]) -> None:
-        if settings.exact:
+        if settings.exact or settings.resample > 1:
             raise AgentcError([report("AS1476", None, name=model.name)])
         self._model, self._settings, self._say = model, settings, say
         self._messages: list[Message] = []
         self._text = ""
-        self.tokens = self.forced = self.passes = 0
+        self.tokens = self.forced = self.passes = self.drawn = 0
         self.promise = "by construction" if model.constrained else "checked"
 
     def start(self, decoder: Decoder) -> Session:

@@ -203,15 +203,29 @@ class Session:
         self.valuations[-1] = {**self.valuations[-1], **signals}
 
     def options(self) -> list[list[int]]:
-        """The ways to begin the next step, each as the tokens up to where it is no longer forced.
+        """A finite choice that is open here, each option as its tokens; empty where there is none.
 
-        Empty where there is one way only, inside of a step, and where the limits are near.
+        At the beginning of a step: the phases and tools that may follow, each up to where it is no longer forced, and
+        the end of the run. Inside of a step: the texts to where its words come together again (the members of an enum,
+        a short range of numbers), at most ``MAX_OPTIONS``. Empty where the limits are near.
         """
-        if not self._at_boundary or self.accepting or self._tight() or self._matcher is None:
+        if self._matcher is None or not self._writing or self._tight():
             return []
-        texts = dict.fromkeys(way.begins.decode("utf-8", errors="ignore") for way in self._point.ways)
-        found = [self.decoder.vocabulary.spell(t) for t in texts if t]
+        if self._at_boundary:
+            texts = tuple(dict.fromkeys(way.begins for way in self._point.ways))
+        else:
+            texts = self._inside_options()
+        found = [self.decoder.vocabulary.spell_bytes(t) for t in texts if t]
+        if self.accepting:
+            found.append([self._eos])
         return found if len(found) > 1 else []
+
+    def _inside_options(self) -> tuple[bytes, ...]:
+        raw = bytes(self._raw)
+        alive = [way for way in self._point.ways if way.may_begin(raw)]
+        if not all(way.regular for way in alive):
+            return ()
+        return self.decoder.finite_choice(tuple(way.language for way in alive), raw)
 
     def answer(self, text: str, signals: Mapping[str, Value] | None = None, phase: str | None = None) -> Step:
         """Write the result that is due; an empty one is written as ``(nothing)``."""

@@ -1,9 +1,10 @@
 """What writes the steps of a run: a model that is read token by token here; those behind servers in `served_writer`.
 
 Tokens that have no alternative are never sampled: they are read in one pass together with what comes before the next
-choice. Where a finite choice is open (the next phase, the tool) and ``decode { choice exact }`` is given, the choice is
-drawn from the model's own distribution over the whole texts, scored in one batched pass: masking token by token would
-give each first token the probability of everything that begins with it, legal or not.
+choice. Where a finite choice is open (the next phase, the tool, a member of an enum) and ``decode { choice exact }`` is
+given, the choice is drawn from the model's own distribution over the whole texts, scored in one batched pass: masking
+token by token would give each first token the probability of everything that begins with it, legal or not. With
+``decode { resample 8 }`` whole steps are drawn like that, one of 8 candidates (:mod:`.resampling`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.llm.choices import exact_choice
 from agentc.runtime.llm.decoder import Decoder, Session, Step
 from agentc.runtime.llm.models import LanguageModel, Logits, Stream
+from agentc.runtime.llm.resampling import resample_step
 from agentc.runtime.llm.settings import RunSettings
 
 UNLIMITED = 4_096
@@ -36,6 +38,8 @@ class StepWriter(Protocol):
     """Of those, tokens that had no alternative."""
     passes: int
     """Passes of the model, or requests."""
+    drawn: int
+    """Tokens of the model that candidates took, those that were not accepted included."""
     promise: str
     """How the promises are kept: ``by construction`` or ``checked``."""
 
@@ -69,7 +73,7 @@ class TokenWriter:
         self._logits: Logits = np.zeros(0, np.float32)
         self._unread: list[int] = []
         self._text = codecs.getincrementaldecoder("utf-8")("replace")
-        self.tokens = self.forced = self.passes = 0
+        self.tokens = self.forced = self.passes = self.drawn = 0
 
     def start(self, decoder: Decoder) -> Session:
         """See :class:`StepWriter`."""
@@ -86,7 +90,7 @@ class TokenWriter:
     def write(self, session: Session, show: Show) -> Step | None:
         """See :class:`StepWriter`."""
         while True:
-            tokens = session.forced()
+            tokens = session.forced() if self._settings.resample == 1 else []
             if tokens:
                 self.forced += len(tokens)
             else:
@@ -110,6 +114,14 @@ class TokenWriter:
             self.passes += 1
             self._logits = self._stream.read(self._unread)
             self._unread = []
+        settings = self._settings
+        if settings.resample > 1:
+            found = resample_step(
+                session, self._stream, self._logits, settings.resample, settings.temperature, self._randomness
+            )
+            self.passes += found.passes
+            self.drawn += found.read
+            return found.tokens
         if self._settings.exact and (options := session.options()):
             chosen = exact_choice(self._stream, self._logits, options, self._settings.temperature, self._randomness)
             return list(options[chosen])

@@ -96,6 +96,10 @@ class Vocabulary:
         """The tokens of a text."""
         return list(self.engine.tokenize_str(text))
 
+    def spell_bytes(self, data: bytes) -> list[int]:
+        """The tokens of a text, as its bytes: it may end inside of a character."""
+        return list(self.engine.tokenize_bytes(data))
+
     def unspellable(self) -> bytes:
         """The bytes that no token writes alone."""
         single = {b[0] for b in self.bytes_of if len(b) == 1}
