@@ -35,7 +35,7 @@ from agentc.compiler.planned import ALGORITHMS, BACKENDS
 from agentc.compiler.training_config import TRAINERS, Given, check_against
 from agentc.compiler.turns import beginning, within
 from agentc.compiler.verify_config import METHODS, SHIELD
-from agentc.compiler.writer import ArgumentIR, GeneratorIR, PhaseIR, ToolIR, WriterIR
+from agentc.compiler.writer import ArgumentIR, GeneratorIR, PhaseIR, PromptIR, ToolIR, WriterIR
 from agentc.lang import checked
 from agentc.lang.checked_system import CheckedEquation, CheckedInitial, CheckedMode, CheckedSystem, Variable
 from agentc.lang.typed import Typed
@@ -333,10 +333,15 @@ def _writer(agent: checked.CheckedAgent, fold: Lowering) -> WriterIR | None:
         model=None if model is None else model.name,
         phases=tuple(_phase(o, fold) for o in of["phase"]),
         tools=tuple(_tool(o, fold) for o in of["tool"]),
-        prompts={o.name: str(o.content["text"]) for o in of["prompt"]},
+        texts=tuple(_prompt(o) for o in of["prompt"]),
         settings=settings,
         decode=decode,
     )
+
+
+def _prompt(outline: checked.CheckedOutline) -> PromptIR:
+    file = outline.content["file"]
+    return PromptIR(outline.name, str(outline.content["text"]), None if file is None else str(file), outline.span)
 
 
 def _phase(outline: checked.CheckedOutline, fold: Lowering) -> PhaseIR:

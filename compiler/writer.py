@@ -85,24 +85,40 @@ class ToolIR:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class PromptIR:
+    """A text that a model reads before it begins; ``system`` is the unnamed one. ``file`` is where it was read from."""
+
+    name: str
+    text: str
+    file: str | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
 def content_files(writer: WriterIR) -> tuple[Source, ...]:
-    """The files of schemas and grammars that an agent reads, each once."""
+    """The files of schemas, grammars and prompts that an agent reads, each once."""
     generators = [g for p in writer.phases for g in p.generators]
     generators += [a.content for t in writer.tools for a in t.arguments if a.content is not None]
     files = [(g.texts[0], g.texts[1]) for g in generators if g.kind in ("json", "grammar") and g.texts[0]]
+    files += [(p.file, p.text) for p in writer.texts if p.file is not None]
     return tuple(Source(path, text) for path, text in dict(files).items())
 
 
 @dataclass(frozen=True, slots=True)
 class WriterIR:
-    """All that a language-model agent is beside its formulas; ``prompts`` by name, ``system`` is the unnamed one."""
+    """All that a language-model agent is beside its formulas."""
 
     model: str | None
     phases: tuple[PhaseIR, ...]
     tools: tuple[ToolIR, ...]
-    prompts: Mapping[str, str] = field(default_factory=dict)
+    texts: tuple[PromptIR, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
     decode: Mapping[str, Setting] = field(default_factory=dict)
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """The texts of the prompts by name."""
+        return {p.name: p.text for p in self.texts}
 
     def phase(self, name: str) -> PhaseIR:
         """The phase of that name. Raises ``KeyError``."""

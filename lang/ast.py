@@ -665,10 +665,11 @@ class Model(Item):
 
 @dataclass(frozen=True, slots=True)
 class Prompt(Item):
-    """``prompt [name] "..."``."""
+    """``prompt [name] "..."``, or ``prompt [name] from "file"``, where ``text`` is the path."""
 
     name: str | None
     text: String
+    from_file: bool = False
     name_span: Span = field(compare=False, repr=False, kw_only=True)
 
 

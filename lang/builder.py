@@ -318,6 +318,12 @@ class Builder(ExpressionBuilder):
         name, name_span = (self.text(c[0]), self.at(c[0])) if c[0] else (None, self.span(start, stop))
         return ast.Prompt(name, text, span=self.span(start, stop), name_span=name_span)
 
+    def do_prompt_file(self, c: Children, start: int, stop: int) -> ast.Item:
+        token: Token = c[1]
+        path = ast.String(self.string_value(token), False, span=self.at(token))
+        name, name_span = (self.text(c[0]), self.at(c[0])) if c[0] else (None, self.span(start, stop))
+        return ast.Prompt(name, path, True, span=self.span(start, stop), name_span=name_span)
+
     # ------------------------------------------------------------ training, acceptance, deployment
 
     def do_train(self, c: Children, start: int, stop: int) -> ast.Item:

@@ -194,7 +194,7 @@ class AgentChecker:
             case ast.Model():
                 self.outlines.append(check_model(context, item, scope))
             case ast.Prompt():
-                self.outlines.append(check_prompt(item))
+                self.outlines.append(check_prompt(context, item))
             case ast.Block(word="decode"):
                 self.outlines.append(check_decode(context, item, scope))
             case ast.Block(word="deploy"):

@@ -137,9 +137,16 @@ def check_model(context: Context, item: ast.Model, scope: Scope) -> CheckedOutli
     return CheckedOutline("model", item.name, {"settings": settings}, first_line(item.span))
 
 
-def check_prompt(item: ast.Prompt) -> CheckedOutline:
-    """A prompt; without a name it is the system prompt."""
-    return CheckedOutline("prompt", item.name or "system", {"text": item.text.value}, first_line(item.span))
+def check_prompt(context: Context, item: ast.Prompt) -> CheckedOutline:
+    """A prompt; without a name it is the system prompt, or the file's examples."""
+    name = item.name or ("examples" if item.from_file else "system")
+    content: dict[str, Content] = {"text": item.text.value, "file": None}
+    if item.from_file:
+        try:
+            content = {"text": context.library.text(item.text.value, item.text.span), "file": item.text.value}
+        except AgentcError as error:
+            context.diagnostics.extend(error.diagnostics)
+    return CheckedOutline("prompt", name, content, item.text.span)
 
 
 def check_decode(context: Context, item: ast.Block, scope: Scope) -> CheckedOutline:

@@ -235,6 +235,7 @@ def _model(item: ast.Model) -> Shape:
 
 def _prompt(item: ast.Prompt) -> Shape:
     head = "prompt " if item.name is None else f"prompt {write_name(item.name)} "
+    head += "from " if item.from_file else ""
     if item.text.long:
         return Shape(head, "", lambda column, indent: long_text(item.text.value, indent - 2, escape=True))
     return Shape(head, "", _fixed(write_string(item.text.value)))

@@ -58,6 +58,15 @@ class ByteAutomaton:
         state = self.run(text.encode() if isinstance(text, str) else text)
         return state != DEAD and bool(self.accepting[state])
 
+    def next_bad(self, text: str) -> int:
+        """The index of the first character that cannot follow those before it; the length if all can."""
+        state = 0 if self.size else DEAD
+        for i, character in enumerate(text):
+            state = self.run(character.encode(), state) if state != DEAD else DEAD
+            if state == DEAD:
+                return i
+        return len(text)
+
     def shortest(self) -> bytes | None:
         """A shortest word, the least among those; None if there is none."""
         if not self.size:

@@ -116,6 +116,18 @@ ROWS: tuple[Entry, ...] = (
         "AS1458", "resample-without-chance", _E, "`resample {count}` draws {count} times the same at temperature 0",
         "give a temperature: `decode {{ resample {count}; temperature 1 }}`",
     ),
+    Entry(
+        "AS1460", "shot-without-phase", _E, "`{line}` in an example begins with no phase",
+        "a line of an example begins with {meant}; a blank line ends it",
+    ),
+    Entry("AS1461", "shot-not-written-so", _E, "no agent would write `{phase}` like this: {reason}"),
+    Entry("AS1462", "shot-breaks-promise", _E, "from this step on the example breaks the promise `{name}`: {formula}"),
+    Entry("AS1463", "shot-keeps-no-promise", _E, "the example ends here without the promise `{name}`: {formula}"),
+    Entry(
+        "AS1464", "shot-answers-nothing", _E, "`{phase}` answers `{answers}`, which is not the step before",
+        "put the call before it",
+    ),
+    Entry("AS1465", "shot-malformed", _E, "a line of {file} is no event of a transcript: {reason}"),
     Entry("AS1442", "unknown-rule", _E, "the guard has no rule `{name}`", "it has {known}"),
     Entry("AS1443", "nothing-asked", _E, "no proposal with the key `{key}` waits for a decision"),
     Entry(

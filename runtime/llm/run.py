@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agentc.compiler.decoder import contents
+from agentc.compiler.decoder.few_shot import system_text
 from agentc.compiler.logic.ir import Value
 from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
@@ -114,7 +115,7 @@ class _Run:
             "start", agent=decoder.agent.name, model=self.model.name, message=message, seed=settings.seed,
             promise=hand.promise,
         )  # fmt: skip
-        hand.begin(decoder.writer.prompts.get("system", ""), message)
+        hand.begin(system_text(decoder.writer), message)
         while not session.ended:
             if session.answering:
                 hand.read(self._answer(session, toolbox))
