@@ -10,7 +10,7 @@ from agentc.compiler.imported import check_automata
 from agentc.compiler.lower import given
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
 from agentc.compiler.training_checks import conflicts
-from agentc.compiler.training_config import TRAINERS, Scalar, check_against
+from agentc.compiler.training_config import STATE_POLICIES, TRAINERS, Scalar, check_against, proved_names
 from agentc.compiler.verify_config import METHODS, SHIELD, SHIELDING
 from agentc.lang.checked import CheckedAgent, CheckedDeploy, CheckedSpec, CheckedTrain, CheckedVerify
 from agentc.lang.diagnostics import Diagnostic, report
@@ -25,6 +25,7 @@ def check_configuration(spec: CheckedSpec) -> list[Diagnostic]:
     for agent in spec.agents:
         if agent.train is not None:
             found.extend(_train(agent.train, rewarded=agent.reward is not None))
+            found.extend(_until(agent))
         for verify in agent.verifies:
             found.extend(_verify(verify))
         if agent.deploy is not None:
@@ -34,7 +35,7 @@ def check_configuration(spec: CheckedSpec) -> list[Diagnostic]:
     return found
 
 
-OWN_REWARD = ("tgpo",)
+OWN_REWARD = ("tgpo", *STATE_POLICIES)
 """Algorithms that are paid for what the formulas ask, whatever a ``reward`` says."""
 
 
@@ -59,6 +60,19 @@ def _train(train: CheckedTrain, *, rewarded: bool) -> list[Diagnostic]:
         found.extend(report("AS1536", span, algorithm=name, reason=reason) for reason in conflicts(values))
     if not rewarded and name not in OWN_REWARD:
         found.append(report("AS0513", span, name=name))
+    return found
+
+
+def _until(agent: CheckedAgent) -> list[Diagnostic]:
+    """Training that ends with a proof needs an item that asks for it, and a policy of the state alone."""
+    assert agent.train is not None
+    asked = {v.name for v in agent.verifies if v.bound is None}
+    found: list[Diagnostic] = []
+    for name in proved_names(agent.train.until):
+        if agent.train.algorithm not in STATE_POLICIES:
+            found.append(report("AS1362", agent.train.algorithm_span, algorithm=agent.train.algorithm, name=name))
+        elif name not in asked:
+            found.append(report("AS1363", agent.train.span, name=name))
     return found
 
 

@@ -7,6 +7,7 @@ together. A learner adds itself with one row of :data:`TRAINERS`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Literal, NamedTuple
@@ -463,10 +464,38 @@ TGPO = TrainerSchema(
     _DISCOUNT,
 )
 
+DESCENT = TrainerSchema(
+    "descent",
+    "Gradients of robustness through the declared dynamics, for a policy of the state.",
+    _settings(
+        tuple(s for s in _RUN if s.name != "envs"),
+        (
+            Setting("steps", "int", 2000, "Gradient steps to train for.", 1),
+            Setting("rollout", "int", 20, "Gradient steps between two lines of the log.", 1, 1_000_000),
+            Setting("batch", "int", 64, "Runs of a gradient step.", 1, 1_000_000),
+            Setting("margin", "float", 0.05, "Robustness that every run is to have.", 0),
+            Setting("hard", "float", 0.5, "Share of a batch that begins where a proof has failed.", 0, 1),
+        ),
+        _ADAM,
+        _NETWORK,
+        **{
+            "learning_rate": 3e-3, "anneal": True, "max_grad_norm": 1.0, "hidden": 32, "normalize_observations": True,
+        },
+    ),
+)  # fmt: skip
+
 TRAINERS: dict[str, TrainerSchema] = {
-    schema.algorithm: schema for schema in (PPO, TGPO, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC, Q, CRM)
+    schema.algorithm: schema for schema in (PPO, TGPO, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC, Q, CRM, DESCENT)
 }
 """Every algorithm that a ``train`` block may name."""
+
+STATE_POLICIES: frozenset[str] = frozenset(("descent",))
+"""Those that learn from the formulas themselves, of the state alone: they need no reward and can end with a proof."""
+
+
+def proved_names(until: str | None) -> tuple[str, ...]:
+    """The formulas that ``train ... until proved(f) & proved(g)`` is to end with proved; none for other conditions."""
+    return tuple(re.findall(r"proved\((\w+)\)", until or ""))
 
 
 def check_algorithm(name: str, span: Span | None) -> Diagnostic | None:

@@ -9,11 +9,15 @@ _SEED = Setting("seed", "int", 0, "Seed of everything random.", 0, 2**31 - 1)
 _SPLIT = Setting("split", "int", 1, "Parts into which each side of the initial set is cut.", 1, 4096)
 _HORIZON = Setting("horizon", "duration", 0.0, "Time to cover; 0 for the horizon of the environment.", 0)
 
+TRAINED = "trained"
+"""The controller that is the policy which was trained for the agent."""
+
 _CONTROLLER = Setting(
     "controller",
     "text",
     "",
-    "What sets the inputs: a controller that the system declares, or the path of an ONNX file, from the spec's folder.",
+    "What sets the inputs: a controller that the system declares, the path of an ONNX file from the spec's folder, or "
+    "`trained`, the policy that was trained.",
 )
 
 METHODS: dict[str, TrainerSchema] = {

@@ -32,8 +32,7 @@ def check_train(context: Context, item: ast.Train, scope: Scope) -> CheckedTrain
     """A ``train`` item; the condition behind ``until`` is an expectation."""
     until: str | None = None
     if item.until is not None and not isinstance(item.until, ast.ErrorExpr):
-        condition = _expectation(context, item.until, None, scope, item.until.span)
-        until = None if condition is None else condition.source
+        until = _until(context, item.until, scope)
     settings = context.settings(item.settings, scope)
     algorithm = item.algorithm
     symbol = scope.find(algorithm)
@@ -49,6 +48,21 @@ def check_train(context: Context, item: ast.Train, scope: Scope) -> CheckedTrain
 def check_recipe(context: Context, item: ast.Recipe, scope: Scope) -> CheckedTrain:
     """A ``recipe`` item: the settings that ``train name`` begins with."""
     return CheckedTrain(item.algorithm, item.algorithm_span, None, context.settings(item.settings, scope), item.span)
+
+
+def _until(context: Context, expr: ast.Expr, scope: Scope) -> str | None:
+    """The condition as text: an expectation, or ``proved(f)``, several of them joined by ``&``."""
+    parts = expr.operands if isinstance(expr, ast.Nary) and expr.op == "&" else (expr,)
+    calls = [p for p in parts if isinstance(p, ast.Call) and isinstance(p.function, ast.Name)]
+    proved = [c for c in calls if isinstance(c.function, ast.Name) and c.function.id == "proved"]
+    if not proved:
+        condition = _expectation(context, expr, None, scope, expr.span)
+        return None if condition is None else condition.source
+    names = [_subject(context, call, "proved", scope) for call in proved]
+    if len(proved) < len(parts):
+        context.report("AS1360", expr.span, source=text(expr.span))
+        return None
+    return None if None in names else " & ".join(f"proved({name})" for name in names)
 
 
 # ---------------------------------------------------------------- expectations

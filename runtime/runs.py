@@ -17,6 +17,8 @@ from agentc.lang.diagnostics import AgentcError, Diagnostic, report
 RUNS = Path("runs")
 RUN = "run.json"
 EVALUATION = "evaluation.json"
+POLICY = "policy.onnx"
+PROOFS = "proofs.json"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from agentc.runtime.learn.configuration import CollectingConfig, StartingConfig,
 from agentc.runtime.learn.machine_config import MachineConfig
 from agentc.runtime.learn.policy import Policy
 from agentc.runtime.learn.registry import LEARNERS, configuration_class
+from agentc.runtime.learn.starts import Starts
 from agentc.runtime.learn.tgpo import TGPOConfig
 from agentc.runtime.learn.train import Callback, TrainResult, train
 from agentc.runtime.machine_table import tabulate
@@ -81,6 +82,7 @@ def train_agent(
     *,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
+    starts: Starts | None = None,
 ) -> TrainResult:
     """Train with ``config`` in the folder of ``run``; see :func:`agentc.runtime.learn.train.train`."""
     shield = None
@@ -93,7 +95,7 @@ def train_agent(
         begin_run(run, compiled.agent)
         if shield is not None:
             shield.write(run.folder / FILE)
-        return train(env, config, run.folder, resume=resume, callbacks=callbacks)
+        return train(env, config, run.folder, resume=resume, callbacks=callbacks, starts=starts)
     finally:
         env.close()
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentc.runtime.cli.agents import compiled_agents, missing_extra
+from agentc.runtime.cli.agents import compiled_agents, missing_extra, spec_of
+from agentc.runtime.cli.application import worst
 from agentc.runtime.cli.specs import spec_arguments
 
 if TYPE_CHECKING:
@@ -38,14 +39,16 @@ def command(
 ) -> int:
     """Train the agents of specs. Ctrl-C stops after the update under way and leaves a checkpoint."""
     try:
+        from agentc.compiler.training_config import proved_names
         from agentc.runtime.learn.progress import TrainingProgress
         from agentc.runtime.learn.train import Finish
         from agentc.runtime.runs import run_of
         from agentc.runtime.training import configuration, train_agent
 
-        _, agents = compiled_agents(files, params, allow_extern, names)
+        checked, agents = compiled_agents(files, params, allow_extern, names)
     except ImportError as error:
         raise missing_extra(error) from error
+    codes: list[int] = []
     for compiled in agents:
         name = compiled.agent.name
         config = configuration(compiled.agent, seed, steps)
@@ -63,7 +66,16 @@ def command(
         run = run_of(name, config.seed, runs)
         hint = "agentc train --resume " + " ".join((*files, f"--seed {config.seed}"))
         with TrainingProgress(f"{name} seed {config.seed}", resume_hint=hint) as progress:
-            result = train_agent(compiled, config, run, resume=resume, callbacks=[progress])
+            if proved_names(train.until if (train := compiled.agent.train) else None):
+                from agentc.runtime.proving import train_until_proved
+
+                folder = spec_of(checked, name).absolute().parent
+                ended = train_until_proved(
+                    compiled, config, run, folder, resume=resume, callbacks=[progress], told=progress.note
+                )
+                result, proving = ended.result, ended
+            else:
+                result, proving = train_agent(compiled, config, run, resume=resume, callbacks=[progress]), None
         how = "" if result.resumed is None else f", resumed {result.resumed}"
         click.echo(
             f"{name} seed {config.seed}: {result.steps:,} steps in {result.seconds:.0f} s "
@@ -72,7 +84,12 @@ def command(
         )
         if result.finish is Finish.INTERRUPTED:
             return 130
-    return 0
+        if proving is not None:
+            for item, answer in proving.answers.items():
+                click.echo(f"{name} seed {config.seed}: {item} is {answer.word} after {proving.rounds} rounds: "
+                           f"{answer.sentence}")  # fmt: skip
+                codes.append(answer.exit_code)
+    return worst(codes)
 
 
 def _processes(arguments: Sequence[str], seeds: Sequence[int], jobs: int | None) -> int:

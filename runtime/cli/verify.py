@@ -16,6 +16,7 @@ from agentc.runtime.cli.output import show, wants_color
 from agentc.runtime.cli.specs import parameters, spec_arguments
 
 if TYPE_CHECKING:
+    from agentc.compiler.agent import AgentIR
     from agentc.lang.source import Span
     from agentc.runtime.verify.answer import Answer
 
@@ -31,6 +32,9 @@ FORMATS = ("text", "json", "sarif", "junit")
               help="Seconds for --network.")  # fmt: skip
 @click.option("--check", "certificate", type=click.Path(path_type=Path), metavar="CERT", help="Check a certificate.")
 @click.option("--jobs", type=click.IntRange(1), help="Items at a time (default: one for each core).")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
+              help="Where trained policies are.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), help="The run of this training seed (default: the first).")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
               help="Where certificates go.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
@@ -44,6 +48,8 @@ def command(
     seconds: float,
     certificate: Path | None,
     jobs: int | None,
+    runs: Path,
+    seed: int | None,
     out: Path,
     form: str,
 ) -> int:
@@ -58,7 +64,7 @@ def command(
             if network is None or prop is None:
                 raise click.UsageError("--network and --property belong together")
             return _network(network, prop, seconds, out, form)
-        return _specs(files, params, allow_extern, names, jobs, out, form)
+        return _specs(files, params, allow_extern, names, jobs, runs, seed, out, form)
     except ImportError as error:
         raise missing_extra(error) from error
 
@@ -119,6 +125,8 @@ def _specs(
     allow_extern: tuple[str, ...],
     names: tuple[str, ...],
     jobs: int | None,
+    runs: Path,
+    seed: int | None,
     out: Path,
     form: str,
 ) -> int:
@@ -137,8 +145,9 @@ def _specs(
             from agentc.lang.spelling import nearest
 
             raise AgentcError([report("AS0203", None, kind="agent", name=name, suggestion=nearest(name, known))])
+    policies = {a.name: _trained(a, runs, seed) for a in result.agents if not names or a.name in names}
     tasks = [
-        Task(agent, i, spec_of(result, agent.name).absolute().parent)
+        Task(agent, i, spec_of(result, agent.name).absolute().parent, policies.get(agent.name))
         for agent in result.agents
         if not names or agent.name in names
         for i in range(len(agent.verifies))
@@ -157,6 +166,22 @@ def _specs(
             live.told(task.label, came.answer.word if came.answer else "refused")
     order = sorted(rows)
     return _said([rows[at] for at in order], [folders[at] for at in order], form)
+
+
+def _trained(agent: AgentIR, runs: Path, seed: int | None) -> Path | None:
+    """The policy that was trained for an agent, exported, if an item asks for it and there is one."""
+    from agentc.compiler.verify_config import TRAINED
+
+    if all(v.settings.get("controller") != TRAINED for v in agent.verifies):
+        return None
+    from agentc.runtime.learn.policy import Policy
+    from agentc.runtime.runs import POLICY, RUN, find_runs, run_of, stale
+
+    if seed is None and not any((runs / agent.name).glob(f"seed*/{RUN}")):
+        return None
+    run = find_runs(agent.name, runs)[0] if seed is None else run_of(agent.name, seed, runs)
+    show(stale(run, agent))
+    return Policy.load(run.folder).export(run.folder / POLICY).absolute()
 
 
 def _said(rows: Sequence[Row], folders: Sequence[Path], form: str) -> int:

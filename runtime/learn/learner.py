@@ -11,7 +11,7 @@ import numpy as np
 from agentc.runtime.learn.acting import Actor
 from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
-from agentc.runtime.learn.slots import State
+from agentc.runtime.learn.slots import Reset, State
 from agentc.runtime.learn.trajectory import Trajectory
 from agentc.runtime.learn.vector import Array
 
@@ -31,6 +31,15 @@ class Preparing(Protocol):
 
     def prepare(self, randomness: np.random.Generator) -> None:
         """What comes before the first step; a resumed run has its outcome in its weights."""
+        ...
+
+
+@runtime_checkable
+class Beginning(Protocol):
+    """A learner that makes its own runs and asks where they are to begin."""
+
+    def begins(self, reset: Reset | None) -> None:
+        """What chooses the states."""
         ...
 
 

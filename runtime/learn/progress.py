@@ -65,6 +65,15 @@ class TrainingProgress:
         if update.finish is not None and update.finish is not Finish.COMPLETE:
             self._say(f"{self._title}: {update.finish.value}" + (f": {self._hint}" if self._hint else ""))
 
+    def note(self, line: str) -> None:
+        """Show what else goes on: on a terminal beside the bar, elsewhere as a line."""
+        if self._bar is None:
+            now = self._clock()
+            if self._shown is not None and now - self._shown < self._interval and not line.startswith("round"):
+                return
+            self._shown = now
+        self._say(f"{self._title}: {line}")
+
     def _redraw(self, bar: Progress, update: Update) -> None:
         if self._task is None:
             begun = update.steps - round(update.seconds * update.steps_per_second)

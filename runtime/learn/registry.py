@@ -13,9 +13,11 @@ from typing import Any
 
 import torch
 
+from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn.architecture import Architecture, architecture_for
 from agentc.runtime.learn.configuration import TrainingConfig
 from agentc.runtime.learn.context.window import HistoryVector
+from agentc.runtime.learn.descent_config import DescentConfig, WithAgent, refusal
 from agentc.runtime.learn.learner import Learner
 from agentc.runtime.learn.machine_config import MachineConfig, WithMachines
 from agentc.runtime.learn.ppo import PPOLearner
@@ -64,6 +66,11 @@ LEARNERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
         "agentc.runtime.learn.machine_learner:MachineLearner",
         {"head": "values", "critic": False},
     ),
+    "descent": (
+        "agentc.runtime.learn.descent_config:DescentConfig",
+        "agentc.runtime.learn.descent:DescentLearner",
+        {"head": "deterministic", "critic": False},
+    ),
 }
 """By algorithm: its configuration, its learner, and what its deployed network is (see ``architecture_for``)."""
 
@@ -91,11 +98,21 @@ def values(slot: str) -> tuple[str, ...]:
 def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) -> tuple[VectorEnv, Learner]:
     """The environment as the learner sees it, and the learner, with weights drawn from ``generator``.
 
-    Raises :class:`AgentcError` (AS0940, AS1531) for spaces that the algorithm cannot use.
+    Raises :class:`AgentcError` (AS0940, AS1361, AS1531) for spaces that the algorithm cannot use.
     """
     _, maker, network = LEARNERS[config.algorithm]
+    if isinstance(config, DescentConfig):
+        if not isinstance(env, WithAgent):
+            raise TypeError("`descent` learns from declared dynamics: the environment has no agent")
+        why = refusal(env.compiled.agent, config)
+        if why is not None:
+            raise AgentcError([report("AS1361", None, agent=env.compiled.agent.name, reason=why)])
     if config.history > 0:
         env = HistoryVector(env, config.history)
+    hidden = str(getattr(config, "privileged", "")).split()
+    if isinstance(config, DescentConfig):  # a policy of the state alone
+        spaces = getattr(env.observation_space, "spaces", {})
+        hidden = [key for key in spaces if key != "observation"]
     architecture = architecture_for(
         env.observation_space,
         env.action_space,
@@ -104,7 +121,7 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
         activation=config.activation,
         encoder=config.encoder,
         normalize=config.normalize_observations,
-        privileged=tuple(str(getattr(config, "privileged", "")).split()),
+        privileged=tuple(hidden),
         memory=config.memory,
         sequences=config.history > 0,
         **network,
@@ -113,6 +130,8 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
         if not isinstance(env, WithMachines):
             raise TypeError(f"`{config.algorithm}` learns from reward machines: the environment has no table of them")
         return env, _load(maker)(architecture, config, generator, env.table)
+    if isinstance(config, DescentConfig) and isinstance(env, WithAgent):
+        return env, _load(maker)(architecture, config, generator, env.compiled.agent)
     make: MakeLearner = _load(maker)
     learner = make(architecture, config, generator)
     if isinstance(env, Guided):

@@ -117,7 +117,9 @@ class Collector(Protocol):
 
 @runtime_checkable
 class Reset(Protocol):
-    """M7 reset: where an episode begins. The value goes to the environment as ``options["snapshot"]``."""
+    """M7 reset: where an episode begins. The value goes to the environment as ``options["snapshot"]``, or under the
+    name that the reset has as its ``option``.
+    """
 
     def choose(self, taken: int, randomness: np.random.Generator) -> Mapping[str, Any] | None:
         """A state to begin in; None is the task's own start."""

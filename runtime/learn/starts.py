@@ -32,6 +32,11 @@ class Starts:
         self.taken = 0
         """Environment steps of the run so far; the loop counts them."""
 
+    @property
+    def reset(self) -> Reset | None:
+        """What chooses the states."""
+        return self._reset
+
     def options(self, env: int) -> dict[str, Any] | None:
         """For the next episode of an environment; None if there is nothing to say."""
         made: dict[str, Any] = {}
@@ -44,7 +49,7 @@ class Starts:
         if self._reset is not None:
             state = self._reset.choose(self.taken, self._randomness)
             if state is not None:
-                made["snapshot"] = dict(state)
+                made[getattr(self._reset, "option", "snapshot")] = dict(state)
         return made or None
 
     def ended(self, ended: NDArray[np.bool_], info: Mapping[str, Array]) -> None:

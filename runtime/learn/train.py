@@ -32,7 +32,7 @@ from agentc.runtime.learn.checkpoint import Checkpoint
 from agentc.runtime.learn.collect.rollout import Rollout
 from agentc.runtime.learn.configuration import TrainingConfig
 from agentc.runtime.learn.episodes import generator_state, restore_generator
-from agentc.runtime.learn.learner import Moment, Preparing
+from agentc.runtime.learn.learner import Beginning, Moment, Preparing
 from agentc.runtime.learn.logs import Logs
 from agentc.runtime.learn.normalize import RunningMoments
 from agentc.runtime.learn.registry import prepare
@@ -142,6 +142,8 @@ class _Run:
             if not hasattr(self.env, "options"):
                 raise TypeError(f"{type(self.env).__name__} takes no options of a reset")
             self.env.options = starts.options
+            if isinstance(self.learner, Beginning):
+                self.learner.begins(starts.reset)
         self.steps = self.updates = self.generation = 0
 
     def loop(

@@ -9,7 +9,8 @@ from time import monotonic
 from typing import Any
 
 from agentc.compiler.agent import AgentIR, VerifyIR
-from agentc.compiler.verify_config import METHODS
+from agentc.compiler.verify_config import METHODS, TRAINED
+from agentc.lang.diagnostics import AgentcError, report
 
 Progress = Callable[[str], None]
 """Is told, now and then, how far a method has come."""
@@ -30,6 +31,7 @@ class Problem:
         seconds: the time that the methods may take together.
         progress: is told how far it is.
         started: when the item was begun, by the monotonic clock.
+        policy: the ONNX file of the policy that was trained for the agent, if there is one.
     """
 
     agent: AgentIR
@@ -38,6 +40,7 @@ class Problem:
     seconds: float = 60.0
     progress: Progress = silent
     started: float = field(default_factory=monotonic)
+    policy: Path | None = None
 
     @property
     def name(self) -> str:
@@ -63,13 +66,26 @@ class Problem:
             return self.item.settings
         return METHODS[method].defaults()
 
+    def network_file(self, controller: str) -> Path | None:
+        """The file of a controller that is a network: an ONNX file of the folder, or what was trained; else None.
+
+        Raises :class:`AgentcError` (AS1364) if there is no trained policy.
+        """
+        if controller != TRAINED:
+            return self.folder / controller if controller.endswith(".onnx") else None
+        if self.policy is None or not self.policy.is_file():
+            raise AgentcError([report("AS1364", self.item.span, agent=self.agent.name)])
+        return self.policy
+
     def within(self, seconds: float) -> Problem:
         """The same with at most so much time from now on."""
         return replace(self, seconds=min(seconds, self.left()), started=monotonic())
 
 
-def problem_of(agent: AgentIR, index: int, folder: Path = Path("."), progress: Progress = silent) -> Problem:
+def problem_of(
+    agent: AgentIR, index: int, folder: Path = Path("."), progress: Progress = silent, policy: Path | None = None
+) -> Problem:
     """The ``index``-th item of an agent, with the time that it gives itself."""
     item = agent.verifies[index]
     seconds = float(item.settings.get("time", 60.0))  # type: ignore[arg-type]
-    return Problem(agent, item, folder, seconds, progress)
+    return Problem(agent, item, folder, seconds, progress, policy=policy)

@@ -31,11 +31,12 @@ GRACE = 20.0
 
 @dataclass(frozen=True)
 class Task:
-    """One item to decide: of which agent, which of its items, from which folder."""
+    """One item to decide: of which agent, which of its items, from which folder, with which trained policy."""
 
     agent: AgentIR
     index: int
     folder: Path
+    policy: Path | None = None
 
     @property
     def label(self) -> str:
@@ -77,7 +78,8 @@ def run(tasks: Sequence[Task], told: Told, jobs: int | None = None) -> Iterator[
 
 def _here(task: Task, told: Told) -> Result:
     try:
-        return Result(task, decide(problem_of(task.agent, task.index, task.folder, lambda text: told(task, text))))
+        problem = problem_of(task.agent, task.index, task.folder, lambda text: told(task, text), task.policy)
+        return Result(task, decide(problem))
     except AgentcError as error:
         return Result(task, None, error.diagnostics)
 
@@ -99,7 +101,10 @@ def _in_process(task: Task, told: Told, running: list[subprocess.Popen[str]]) ->
         timer.start()
         assert process.stdin is not None and process.stdout is not None
         try:
-            asked = {"agent": encode_agent(task.agent), "index": task.index, "folder": str(task.folder)}
+            asked = {
+                "agent": encode_agent(task.agent), "index": task.index, "folder": str(task.folder),
+                "policy": None if task.policy is None else str(task.policy),
+            }  # fmt: skip
             process.stdin.write(json.dumps(asked))
             process.stdin.close()
             for line in process.stdout:
@@ -141,7 +146,8 @@ def serve(source: IO[str], target: IO[str]) -> None:
     asked = json.loads(source.read())
     agent = decode_agent(asked["agent"])
     try:
-        problem = problem_of(agent, asked["index"], Path(asked["folder"]), lambda text: say({"progress": text}))
+        policy = None if asked["policy"] is None else Path(asked["policy"])
+        problem = problem_of(agent, asked["index"], Path(asked["folder"]), lambda text: say({"progress": text}), policy)
         say({"answer": decide(problem).data()})
     except AgentcError as error:
         say({

@@ -43,8 +43,8 @@ class Controller:
 
 def controller_of(problem: Problem, name: str, system: SystemIR) -> Controller:
     """The controller of that name. Raises :class:`AgentcError`: AS1317 for an unknown one, AS131x for a network."""
-    if name.endswith(".onnx"):
-        path = problem.folder / name
+    path = None if name in [c.name for c in system.controllers] else problem.network_file(name)
+    if path is not None:
         reading = read_onnx(path)
         found = (reading.network.inputs, reading.network.outputs)
         wanted = (len(system.states), len(system.inputs))

@@ -39,7 +39,8 @@ class NetworkMethod:
     def solve(self, problem: Problem) -> Answer:
         """The answer for a ``verify`` item; the formula's negation is the property."""
         settings = problem.settings(NAME)
-        path = problem.folder / str(settings["controller"])
+        path = problem.network_file(str(settings["controller"]))
+        assert path is not None
         reading = read_onnx(path)
         text = property_of(problem, reading.network.inputs, reading.network.outputs)
         return verify_property(

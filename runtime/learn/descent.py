@@ -1,0 +1,148 @@
+"""Learning by gradients through the declared dynamics: a small policy of the state whose runs have robustness to spare.
+
+K. Leung, N. Arechiga, M. Pavone: "Backpropagation through signal temporal logic specifications", IJRR 42, 2023:
+gradients of robustness through a simulator. Deviations: the loss of a run is how far its robustness falls short of a
+margin, mean and worst of a batch together; a part of each batch begins in states that a verifier could not prove or has
+refuted (:class:`~agentc.runtime.learn.resets.counterexamples.Counterexamples`), after the loop of counterexamples of
+Chang, Roohi, Gao, "Neural Lyapunov Control", NeurIPS 2019, section 3.
+
+The policy reads the states in the order of their declaration and nothing else, so that what is trained is what a
+verifier of closed loops reads. A disturbance is drawn anew for each step of each run, at its ends half of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from agentc.compiler.agent import AgentIR, FormulaIR
+from agentc.compiler.logic.ir import and_
+from agentc.compiler.signals.robustness import compile_robustness
+from agentc.compiler.signals.torch_robustness import robustness_at
+from agentc.compiler.systems.dynamics import bounds
+from agentc.compiler.systems.initial import initial_boxes
+from agentc.compiler.training_config import proved_names
+from agentc.runtime.learn.acting import Actor, GreedyActor
+from agentc.runtime.learn.architecture import Architecture
+from agentc.runtime.learn.descent_config import DescentConfig
+from agentc.runtime.learn.learner import Moment
+from agentc.runtime.learn.networks.actor_critic import ActorCritic
+from agentc.runtime.learn.optimizer import FlatAdam, restore_weights, weights_of
+from agentc.runtime.learn.resets.counterexamples import Counterexamples
+from agentc.runtime.learn.slots import Reset, State
+from agentc.runtime.learn.trajectory import Trajectory
+from agentc.runtime.learn.vector import Array
+from agentc.runtime.simulate import TorchSimulator
+
+SINGLE = torch.float32
+
+
+class DescentLearner:
+    """Runs of the declared system under the policy, and the robustness of the agent's formulas."""
+
+    def __init__(
+        self, architecture: Architecture, config: DescentConfig, generator: torch.Generator, agent: AgentIR
+    ) -> None:
+        """``agent`` is one that :func:`~agentc.runtime.learn.descent_config.refusal` has nothing against."""
+        self.architecture, self.config = architecture, config
+        self.network = ActorCritic(architecture, generator)
+        self.actor: Actor = GreedyActor(self.network)
+        self.cycle = 0
+        self.starts: Counterexamples | None = None
+        assert agent.system is not None and agent.environment is not None and agent.environment.horizon is not None
+        self._simulator = TorchSimulator(agent.system, dtype=SINGLE)
+        self._steps = agent.environment.horizon
+        names = [v.name for v in agent.system.states]
+        signals = {s.name: s for s in agent.declared}
+        whole = and_(*(f.formula for f in judged(agent)))
+        self._robustness = compile_robustness(whole, [signals[name] for name in names])
+        lo, hi = (torch.tensor(b, dtype=SINGLE) for b in bounds(agent.system.inputs))
+        self._middle, self._half = (lo + hi) / 2, (hi - lo) / 2
+        self._scaled(architecture, agent)
+        self._optimizer = FlatAdam(self.network)
+
+    def _scaled(self, architecture: Architecture, agent: AgentIR) -> None:
+        """States that begin far from zero are read on the scale of where they begin."""
+        if not architecture.normalize:
+            return
+        assert agent.system is not None
+        boxes = initial_boxes(agent.system)
+        reach = np.max([np.maximum(np.abs(b.lo), np.abs(b.hi)) for b in boxes], axis=0)
+        at = 0
+        for part in architecture.parts:
+            if part.kind == "vector":
+                if part.key not in architecture.privileged:
+                    scale = torch.from_numpy(1.0 / np.maximum(reach, 1.0))
+                    self.network.input_scale[at : at + part.size] = scale.to(SINGLE)
+                at += part.size
+
+    def learn(self, trajectory: Trajectory | None, randomness: np.random.Generator, at: Moment) -> Mapping[str, float]:
+        """One step down the gradient of a batch of runs."""
+        c = self.config
+        states = self.runs(self._begun(randomness), randomness)
+        value = robustness_at(self._robustness, states)
+        wanted = c.margin * (1.0 if self.starts is None else self.starts.pressure)
+        short = torch.relu(wanted - value)
+        loss = short.mean() + short.max()
+        worst = float(value.detach().min())
+        figures = {"loss": float(loss.detach()), "robustness": float(value.detach().mean()), "worst": worst}
+        if float(loss.detach()) == 0.0:
+            return figures
+        rate = c.rate(at.steps - 1)
+        norm = self._optimizer.descend(loss, rate, c.max_grad_norm, (at.steps, at.updates))
+        return {**figures, "gradient_norm": norm}
+
+    def begins(self, reset: Reset | None) -> None:
+        """Starts in which proofs have failed, to begin in besides."""
+        self.starts = reset if isinstance(reset, Counterexamples) else None
+
+    def runs(self, start: torch.Tensor, randomness: np.random.Generator) -> torch.Tensor:
+        """States ``(batch, steps + 1, n)`` of runs from ``(batch, n)`` under the policy as it is."""
+        simulator, batch = self._simulator, len(start)
+        states, x = [start], start
+        mode = torch.zeros(batch, dtype=torch.int64)
+        for _ in range(self._steps):
+            x, mode = simulator.step(x, mode, self._inputs(x), self._disturbed(randomness, batch))
+            states.append(x)
+        return torch.stack(states, dim=1)
+
+    def _inputs(self, x: torch.Tensor) -> torch.Tensor:
+        """The inputs ``(batch, m)``: the policy's mode in the ranges of the inputs."""
+        given: list[torch.Tensor] = []
+        for part in self.architecture.parts:
+            hidden = part.key in self.architecture.privileged
+            given.append(torch.zeros((len(x), *part.read), dtype=SINGLE) if hidden else x)
+        return self._middle + self._half * self.network.policy(tuple(given)).mode()
+
+    def _begun(self, randomness: np.random.Generator) -> torch.Tensor:
+        """Where the runs of a batch begin: where the system begins, and where a proof failed."""
+        start, _ = self._simulator.numpy.start(randomness, self.config.batch)
+        if self.starts is not None and len(self.starts.states):
+            hard = int(self.config.hard * self.config.batch)
+            rows = randomness.integers(len(self.starts.states), size=hard)
+            start[:hard] = self.starts.states[rows]
+        return torch.from_numpy(start).to(SINGLE)
+
+    def _disturbed(self, randomness: np.random.Generator, batch: int) -> torch.Tensor:
+        uniform = randomness.random((batch, len(self._simulator.system.disturbances)))
+        ends = randomness.random(uniform.shape) < 0.5
+        drawn = np.where(ends, np.where(uniform < 0.5, 0.0, np.nextafter(1.0, 0.0)), uniform)
+        return torch.from_numpy(self._simulator.numpy.noise_of(drawn)).to(SINGLE)
+
+    def state(self) -> dict[str, Array]:
+        """The weights and the optimiser's moments."""
+        state = {f"network/{k}": a for k, a in weights_of(self.network).items()}
+        return state | {f"optimizer/{k}": a for k, a in self._optimizer.state().items()}
+
+    def restore(self, state: State) -> None:
+        """Back from :meth:`state`."""
+        restore_weights(self.network, {k[8:]: a for k, a in state.items() if k.startswith("network/")})
+        self._optimizer.restore({k[10:]: a for k, a in state.items() if k.startswith("optimizer/")})
+
+
+def judged(agent: AgentIR) -> Sequence[FormulaIR]:
+    """The formulas whose robustness is trained: those that the training is to end with proved, else tasks and safes."""
+    names = proved_names(None if agent.train is None else agent.train.until)
+    return [f for f in agent.of_role("task", "safe") if not names or f.name in names]
