@@ -19,6 +19,7 @@ RUN = "run.json"
 EVALUATION = "evaluation.json"
 POLICY = "policy.onnx"
 PROOFS = "proofs.json"
+VERIFICATION = "verification.json"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from agentc.runtime.learn.machine_config import MachineConfig
 from agentc.runtime.learn.policy import Policy
 from agentc.runtime.learn.registry import LEARNERS, configuration_class
 from agentc.runtime.learn.starts import Starts
+from agentc.runtime.learn.stopping import stopping
 from agentc.runtime.learn.tgpo import TGPOConfig
 from agentc.runtime.learn.train import Callback, TrainResult, train
 from agentc.runtime.machine_table import tabulate
@@ -95,7 +96,9 @@ def train_agent(
         begin_run(run, compiled.agent)
         if shield is not None:
             shield.write(run.folder / FILE)
-        return train(env, config, run.folder, resume=resume, callbacks=callbacks, starts=starts)
+        stop = stopping(compiled.agent.train.until if compiled.agent.train is not None else None)
+        ends = [*callbacks, stop] if stop is not None else callbacks
+        return train(env, config, run.folder, resume=resume, callbacks=ends, starts=starts)
     finally:
         env.close()
 

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
     "methods": ("methods", "Published methods beside the arm that lacks one slot value; `methods NN` runs one."),
     "planning": ("planning", "The seven scenarios of stlpy: plans, and proofs that there are none."),
+    "proving": ("proving", "Training until a proof closes: seconds from scratch for each seed."),
     "stl": ("stl", "Robustness, its gradients and online monitors, against STLCG++ and sentil."),
     "systems": ("systems", "Declared systems: steps, trajectories, gradients and explicit models."),
     "verify": ("verify", "Verdicts and times of ACAS-Xu and ARCH-COMP instances (--data)."),

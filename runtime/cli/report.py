@@ -15,6 +15,8 @@ from agentc.runtime.cli.specs import spec_arguments
 @spec_arguments
 @click.option("--agent", "names", multiple=True, metavar="NAME", help="Report on this agent only.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@click.option("--build", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
+              help="Where `agentc verify` put its answers.")  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The folder to write to (default: the runs).")
 def command(
     files: tuple[str, ...],
@@ -22,18 +24,22 @@ def command(
     allow_extern: tuple[str, ...],
     names: tuple[str, ...],
     runs: Path,
+    build: Path,
     out: Path | None,
 ) -> int:
-    """Write the HTML report of trained agents: spec, automata, learning curves, results, a filmstrip."""
+    """Write the HTML report of trained agents: spec, automata, learning curves, results, proofs, a filmstrip."""
     try:
         from agentc.compiler.pipeline import read
         from agentc.runtime.report.trained import report_of
-        from agentc.runtime.runs import find_runs
+        from agentc.runtime.runs import VERIFICATION, find_runs, read_json
 
         result, agents = compiled_agents(files, params, allow_extern, names)
         for compiled in agents:
             name = compiled.agent.name
-            page = report_of(compiled, read(str(spec_of(result, name))), find_runs(name, runs))
+            found = read_json(build / f"{name}.agent" / VERIFICATION)
+            verified = [r for r in found if isinstance(r, dict)] if isinstance(found, list) else []
+            source = read(str(spec_of(result, name)))
+            page = report_of(compiled, source, find_runs(name, runs), verified=verified)
             place = runs / name / "report.html" if out is None else out / f"{name}.html"
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)

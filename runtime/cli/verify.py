@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,7 @@ def _network(network: Path, prop: Path, seconds: float, out: Path, form: str) ->
     from agentc.runtime.verify.network.method import verify_files
 
     begun = monotonic()
-    with _Live(form) as live:
+    with _Live(form, {f"{network.stem}: {prop.stem}": seconds}) as live:
         item = f"{network.stem}: {prop.stem}"
         answer = verify_files(network, prop, seconds, lambda text: live.told(item, text))
     if answer.certificate is not None:  # beside the network, whose name it has, or with its own path to it
@@ -116,7 +116,7 @@ def _network(network: Path, prop: Path, seconds: float, out: Path, form: str) ->
 
         subject = {**answer.certificate.subject, "network": os.path.relpath(network, out)}
         answer = replace(answer, certificate=replace(answer.certificate, subject=subject))
-    return _said([(item, replace(answer, seconds=monotonic() - begun), (), None)], [out], form)
+    return _said([(item, replace(answer, seconds=monotonic() - begun), (), None)], [out], form)[0]
 
 
 def _specs(
@@ -158,14 +158,34 @@ def _specs(
     place = {id(task): at for at, task in enumerate(tasks)}
     rows: dict[int, Row] = {}
     folders: dict[int, Path] = {}
-    with _Live(form) as live:
+    limits = {t.label: float(t.agent.verifies[t.index].settings.get("time", 60.0)) for t in tasks}  # type: ignore[arg-type]
+    with _Live(form, limits) as live:
         for came in map(spanned, run(tasks, lambda task, text: live.told(task.label, text), jobs)):
             task, at = came.task, place[id(came.task)]
             rows[at] = (task.label, came.answer, came.diagnostics, task.agent.verifies[task.index].span)
             folders[at] = out / f"{task.agent.name}.agent" / "certificates"
             live.told(task.label, came.answer.word if came.answer else "refused")
     order = sorted(rows)
-    return _said([rows[at] for at in order], [folders[at] for at in order], form)
+    code, data = _said([rows[at] for at in order], [folders[at] for at in order], form)
+    for agent in result.agents:
+        of = [{**data[at], "index": tasks[at].index} for at in order if tasks[at].agent is agent]
+        if of:
+            _kept(agent, spec_of(result, agent.name), of, out / f"{agent.name}.agent")
+    return code
+
+
+def _kept(agent: AgentIR, spec: Path, rows: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Write the answers as data and as a page with pictures."""
+    from agentc.runtime.report.verified import verification_page
+    from agentc.runtime.runs import VERIFICATION, write_json
+
+    page = folder / "verification.html"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / VERIFICATION, rows)
+        page.write_text(verification_page(agent, spec.read_text(encoding="utf-8"), rows), encoding="utf-8")
+    except OSError as error:
+        raise AgentcError([report("AS0808", None, path=str(page), reason=_reason(error))]) from error
 
 
 def _trained(agent: AgentIR, runs: Path, seed: int | None) -> Path | None:
@@ -184,8 +204,8 @@ def _trained(agent: AgentIR, runs: Path, seed: int | None) -> Path | None:
     return Policy.load(run.folder).export(run.folder / POLICY).absolute()
 
 
-def _said(rows: Sequence[Row], folders: Sequence[Path], form: str) -> int:
-    """Write the certificates, say the answers, and return the exit code."""
+def _said(rows: Sequence[Row], folders: Sequence[Path], form: str) -> tuple[int, list[dict[str, Any]]]:
+    """Write the certificates, say the answers, and return the exit code and the answers as data."""
     from agentc.runtime.verify.saying import diagnostic, junit, row
 
     data: list[dict[str, Any]] = []
@@ -212,16 +232,24 @@ def _said(rows: Sequence[Row], folders: Sequence[Path], form: str) -> int:
                 where = f", certificate {entry['certificate']}" if entry.get("certificate") else ""
                 took = f" ({entry['seconds']:.2f} s{where})" if "seconds" in entry else ""
                 click.echo(f"{entry['item']}: {entry.get('word', entry['verdict'])}{took}")
-    return worst(1 if answer is None else answer.exit_code for _, answer, _, _ in rows)
+    return worst(1 if answer is None else answer.exit_code for _, answer, _, _ in rows), data
+
+
+EVERY = 5.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 
 class _Live:
-    """Progress: on a terminal one line that changes, else nothing but what is asked for."""
+    """Progress: on a terminal one line that changes, else a line now and then, with the seconds that each item has."""
 
-    def __init__(self, form: str) -> None:
+    def __init__(self, form: str, limits: Mapping[str, float] | None = None) -> None:
+        from time import monotonic
+
         self._on = wants_color() and form == "text"
+        self._limits = limits or {}
+        self._begun: dict[str, float] = {}
         self._state: dict[str, str] = {}
-        self._last = 0.0
+        self._last, self._now = 0.0 if self._on else monotonic(), monotonic
 
     def __enter__(self) -> _Live:
         return self
@@ -232,10 +260,18 @@ class _Live:
 
     def told(self, item: str, text: str) -> None:
         """Show how far an item is."""
-        from time import monotonic
-
+        now = self._now()
+        self._begun.setdefault(item, now)
         self._state[item] = text
-        if self._on and monotonic() - self._last > 0.1:
-            self._last = monotonic()
-            line = " | ".join(f"{name}: {state}" for name, state in self._state.items())
+        if now - self._last <= (0.1 if self._on else EVERY):
+            return
+        self._last = now
+        if self._on:
+            line = " | ".join(f"{name}: {state}{self._left(name, now)}" for name, state in self._state.items())
             click.echo("\r\x1b[K" + line[:150], err=True, nl=False)
+        else:
+            click.echo(f"{item}: {text}{self._left(item, now)}", err=True)
+
+    def _left(self, item: str, now: float) -> str:
+        limit = self._limits.get(item)
+        return f" ({now - self._begun[item]:.0f} s of {limit:g} s)" if limit is not None else ""

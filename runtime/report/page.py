@@ -33,6 +33,20 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class ProofSection:
+    """What became of a ``verify`` item, with pictures ``(caption, svg)`` and the steps of a violation."""
+
+    item: str
+    word: str
+    method: str
+    sentence: str
+    lines: tuple[str, ...] = ()
+    pictures: tuple[tuple[str, str], ...] = ()
+    frames: tuple[Frame, ...] = ()
+    mark: str = ""
+
+
+@dataclass(frozen=True)
 class ReportPage:
     """Everything the page shows, already measured; rows are pairs of texts, a table's first row its head."""
 
@@ -46,6 +60,8 @@ class ReportPage:
     results: tuple[tuple[str, ...], ...] = ()
     seeds: tuple[tuple[str, ...], ...] = ()
     frames: tuple[Frame, ...] = ()
+    proofs: tuple[ProofSection, ...] = ()
+    proving: tuple[tuple[str, ...], ...] = ()
     missing: tuple[str, ...] = ()
     footer: str = ""
     automata_note: str = field(
@@ -83,6 +99,21 @@ def _frame(frame: Frame) -> str:
     return f"<li{mark}><figure>{picture}<figcaption><b>step {frame.step}</b><ul>{lines}</ul></figcaption></figure></li>"
 
 
+def _proof(proof: ProofSection) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in proof.lines)
+    pictures = "".join(f"<figure><figcaption>{escape(c)}</figcaption>{svg}</figure>" for c, svg in proof.pictures)
+    film = "".join(map(_frame, proof.frames))
+    by = f" by {escape(proof.method)}" if proof.method else ""
+    return (
+        f'<article class="proof"><h3>{escape(proof.item)} is <span class="{escape(proof.mark)}">{escape(proof.word)}'
+        f"</span>{by}</h3><p>{escape(proof.sentence)}</p>"
+        + (f'<ul class="note">{lines}</ul>' if lines else "")
+        + (f'<div class="charts">{pictures}</div>' if pictures else "")
+        + (f'<ol class="film">{film}</ol>' if film else "")
+        + "</article>"
+    )
+
+
 def render_page(page: ReportPage) -> str:
     """The page as text; equal data give equal bytes."""
     style = files("agentc.runtime.report").joinpath("report.css").read_text(encoding="utf-8")
@@ -93,6 +124,8 @@ def render_page(page: ReportPage) -> str:
             body.append(f'<section id="{name}"><h2>{title}</h2>{content}</section>')
 
     section("results", "Does it hold?", _table(page.results, head=True) if page.results else "")
+    section("proofs", "Is it proved?", "".join(map(_proof, page.proofs)))
+    section("proving", "How the proof came about", _table(page.proving, head=True) if page.proving else "")
     section("seeds", "Training runs", _table(page.seeds, head=True) if page.seeds else "")
     charts = "".join(f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>" for title, svg in page.curves)
     section("curves", "Learning", f'<div class="charts">{charts}</div>' if charts else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -15,12 +15,23 @@ from agentc.runtime.learn.policy import Policy
 from agentc.runtime.report.charts import Series, line_chart
 from agentc.runtime.report.filmstrip import film
 from agentc.runtime.report.page import Frame, render_page
-from agentc.runtime.runs import EVALUATION, Run, read_json
+from agentc.runtime.report.verified import proof_sections, story_rows
+from agentc.runtime.runs import EVALUATION, PROOFS, Run, read_json
 from agentc.runtime.shielded import shield_of_run
 
 
-def report_of(compiled: CompiledAgent, source: Source, runs: Sequence[Run], *, film_seed: int = 0) -> str:
-    """The page of an agent's runs as text. The filmstrip is of the first run's policy, on a fresh seed."""
+def report_of(
+    compiled: CompiledAgent,
+    source: Source,
+    runs: Sequence[Run],
+    *,
+    film_seed: int = 0,
+    verified: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """The page of an agent's runs as text. The filmstrip is of the first run's policy, on a fresh seed.
+
+    ``verified`` are the rows of its verification.
+    """
     agent = compiled.agent
     artifacts, _ = derive(agent)
     logs = {run.seed: read_metrics(run.folder) for run in runs}
@@ -30,11 +41,22 @@ def report_of(compiled: CompiledAgent, source: Source, runs: Sequence[Run], *, f
         curves=_curves(logs, [item.name for item in agent.of_role("task", "behavior")]),
         results=_results(evaluations),
         seeds=_seeds(logs, evaluations),
+        proofs=proof_sections(agent, verified),
+        proving=story_rows(_rounds(runs)),
         frames=_film(compiled, runs[0], film_seed) if runs else (),
         footer=f"Written by agentc {version(DISTRIBUTION)} for the runs with seeds "
         f"{', '.join(str(run.seed) for run in runs)}.",
     )
     return render_page(page)
+
+
+def _rounds(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """The rounds of the first run that was trained until a proof closed."""
+    for run in runs:
+        data = read_json(run.folder / PROOFS)
+        if isinstance(data, dict) and isinstance(data.get("rounds"), list):
+            return [r for r in data["rounds"] if isinstance(r, dict)]
+    return []
 
 
 def _series(

@@ -44,6 +44,12 @@ def junit(rows: Sequence[tuple[str, Answer | None, Sequence[Diagnostic]]]) -> st
             ElementTree.SubElement(case, "error", message="; ".join(f"{d.code}: {d.message}" for d in found))
             continue
         case.set("time", f"{answer.seconds:.3f}")
+        known = [("method", answer.method), ("word", answer.word), *(("assumption", a) for a in answer.assumptions)]
+        if answer.certificate is not None:
+            known.append(("certificate", answer.certificate.data()["seal"]))
+        properties = ElementTree.SubElement(case, "properties")
+        for key, value in known:
+            ElementTree.SubElement(properties, "property", name=key, value=value)
         if answer.exit_code:
             kind = "failure" if answer.exit_code == 1 else "skipped"
             ElementTree.SubElement(case, kind, message=f"{answer.word}: {answer.sentence}")

@@ -54,3 +54,37 @@ def induction_mutants(document, stronger=()):
             if node.get("value") == before:
                 node["value"] = after
         yield claimed  # another bound, which does not hold
+
+
+def damaged(value):
+    """Every copy of a piece of JSON with one element or key left out, or one leaf of another type."""
+    if isinstance(value, dict):
+        for key in value:
+            yield {k: v for k, v in value.items() if k != key}
+            for inner in damaged(value[key]):
+                yield {**value, key: inner}
+        yield {**value, "more": 1}
+    elif isinstance(value, list):
+        for at in range(len(value)):
+            yield [*value[:at], *value[at + 1 :]]
+            for inner in damaged(value[at]):
+                yield [*value[:at], inner, *value[at + 1 :]]
+    else:
+        yield None
+        yield [value]
+        if not isinstance(value, str):
+            yield str(value)
+
+
+def mutants_of(document, most=400):
+    """Certificates whose argument is damaged in one place each, spread over at most ``most``; sealed anew."""
+    found = list(damaged(document["argument"]))
+    step = max(1, len(found) // most)
+    for argument in found[::step]:
+        yield resealed({**document, "argument": argument})
+    for part in ("subject", "claim", "argument", "kind"):
+        yield resealed({key: value for key, value in document.items() if key != part})
+    yield resealed({**document, "claim": {"holds": "everything"}})
+    yield resealed({**document, "kind": "belief"})
+    yield resealed({**document, "agentc certificate": 2})
+    yield {**document, "seal": "sha256:" + "0" * 64}

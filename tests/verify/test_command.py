@@ -60,6 +60,8 @@ def test_sarif_and_junit(folder, capsys):
     _, said = run(capsys, "a.agentspec", "--format", "junit")
     suite = ElementTree.fromstring(said.out)
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
+    said = [{p.get("name") for p in case.iter("property")} for case in suite.iter("testcase")]
+    assert said[0] == {"method", "word", "assumption", "certificate"} and said[1] == {"method", "word"}
 
 
 def test_a_network_and_a_property(folder, capsys):

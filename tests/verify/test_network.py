@@ -70,6 +70,17 @@ def test_bounds_enclose_samples():
             assert (rows @ network(x).T - limits[:, None] >= least - 1e-9).all()
 
 
+def test_the_weakest_neuron_is_the_one_whose_relaxation_loses_most():
+    """Of two neurons that are unstable, the one with the larger weight behind it."""
+    from agentc.runtime.verify.network.zonotope import weakest
+
+    first = Layer(np.eye(2), np.array([0.0, 0.1]), "relu")
+    network = Network((first, Layer(np.array([[1.0, 30.0]]), np.zeros(1))))
+    layer, neuron, share = weakest(network, -np.ones(2), np.ones(2), np.ones(1))
+    assert (layer, neuron) == (1, 2) and share > 0.9
+    assert weakest(network, np.full(2, 0.5), np.ones(2), np.ones(1)) is None
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 def test_relaxations_enclose_the_activation(activation):
     from agentc.runtime.verify.network.mlp import activate
@@ -105,6 +116,10 @@ def test_no_time_is_unknown_with_how_far_it_got(tmp_path):
     (tmp_path / "p.vnnlib").write_text(at_most(float(values.max() + 0.3 * np.ptp(values)), 6))
     answer = verify_files(path, tmp_path / "p.vnnlib", seconds=0.02)
     assert answer.verdict is Verdict.UNKNOWN and 0 <= answer.evidence["share"] < 1
+    ((lo, hi),) = answer.evidence["open"]
+    assert (np.array(lo) >= -1).all() and (np.array(hi) <= 1).all() and "open is X_0 in [" in answer.sentence
+    weak = answer.evidence["weakest"]
+    assert 1 <= weak["layer"] <= 3 and 1 <= weak["neuron"] <= 40 and 0 < weak["share"] <= 1
 
 
 @pytest.mark.parametrize(

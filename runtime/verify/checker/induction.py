@@ -29,12 +29,15 @@ from agentc.runtime.verify.checker import RejectedError
 from agentc.runtime.verify.checker.paths import ClosedError, Form, Oracle, Way, added, scaled, walked
 from agentc.runtime.verify.checker.transitions import finite_values, hopeless
 
+DEEPEST = 10_000
+"""The greatest ``k``."""
+
 
 def verify(subject: Any, claim: Any, argument: Any, folder: Path) -> Mapping[str, Any]:
     """Facts of an accepted certificate; raises :class:`RejectedError`."""
     if claim != {"holds": "no run violates it"} or set(subject) != {"agent", "item"}:
         raise RejectedError("it claims something else")
-    if set(argument) != {"k", "base", "step"} or type(argument["k"]) is not int or argument["k"] < 1:
+    if set(argument) != {"k", "base", "step"} or type(argument["k"]) is not int or not 0 < argument["k"] <= DEEPEST:
         raise RejectedError("its argument has other parts")
     try:
         obligations = Obligations(decode_agent(subject["agent"]), subject["item"])

@@ -37,6 +37,8 @@ def verify(subject: Any, claim: Any, argument: Any, folder: Path) -> Mapping[str
     graph = _Graph(content)
     boxes = cases(subject["property"])
     trees = argument["trees"]
+    if set(argument) != {"trees"} or set(subject) != {"network", "digest", "property"}:
+        raise RejectedError("it has other parts than a certificate of a network")
     if len(trees) != len(boxes):
         raise RejectedError(f"it has {len(trees)} trees for {len(boxes)} boxes")
     margin, covered, leaves = np.inf, 0, 0

@@ -38,6 +38,7 @@ class Branching:
         boxes: how many boxes were bounded.
         closed: the share of the box's volume that is proved.
         point: an input that seems to violate, if one was found.
+        left: a part that is open, with the row that is nearest to refuting what keeps it so: ``(lo, hi, row)``.
     """
 
     outcome: str
@@ -45,6 +46,7 @@ class Branching:
     boxes: int = 0
     closed: float = 0.0
     point: Floats | None = None
+    left: tuple[Floats, Floats, Floats] | None = None
 
 
 def boxes_of(cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
@@ -85,10 +87,10 @@ def branch(
     lo, hi, node, depth, late_ = lo0[None], hi0[None], np.array([0]), np.array([0]), np.array([0])
     made = [0]  # per node, what it is: -1 - digits for a leaf, an input for a split
     children: dict[int, int] = {}  # of a split: the node of its lower half; the upper half's is the next
-    boxes, closed = 0, 0.0
+    boxes, closed, nearest = 0, 0.0, 0
     while len(lo):
         if monotonic() > deadline or boxes >= most:
-            return Branching("open", boxes=boxes, closed=closed)
+            return Branching("open", boxes=boxes, closed=closed, left=(lo[-1], hi[-1], rows[nearest]))
         a, b, at, deep = lo[-BATCH:], hi[-BATCH:], node[-BATCH:], depth[-BATCH:]
         lo, hi, node, depth = lo[:-BATCH], hi[:-BATCH], node[:-BATCH], depth[:-BATCH]
         boxes += len(a)
@@ -124,11 +126,13 @@ def branch(
             a, b, at, deep = a[left], b[left], at[left], deep[left] + 1
             hard = margin[:, left].argmin(axis=0)
             row = starts[hard] + best[hard, left]
+            nearest = int(row[-1])
             score = np.where(b > a, known.blame[row, left], -1.0)
             cut, each = score.argmax(axis=1), np.arange(len(left))
             half = (a[each, cut] + b[each, cut]) / 2
             if ((half <= a[each, cut]) | (half >= b[each, cut])).any():
-                return Branching("open", boxes=boxes, closed=closed)  # a box has become a point: nothing to split
+                thin = a[0], b[0], rows[int(row[0])]
+                return Branching("open", boxes=boxes, closed=closed, left=thin)  # a box has become a point
             below, above = b.copy(), a.copy()
             below[each, cut], above[each, cut] = half, half
             first = len(made) + 2 * each

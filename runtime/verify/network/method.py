@@ -20,6 +20,7 @@ from agentc.runtime.verify.network.item import network_refusal, property_of
 from agentc.runtime.verify.network.mlp import Floats
 from agentc.runtime.verify.network.onnx_reader import Reading, read_onnx
 from agentc.runtime.verify.network.vnnlib import Case, Property, parse_vnnlib, read_vnnlib
+from agentc.runtime.verify.network.zonotope import weakest
 from agentc.runtime.verify.problem import Problem, Progress, silent
 
 NAME = "network"
@@ -88,6 +89,7 @@ def _proof(
     trees: list[list[int]] = []
     boxes, shares = 0, []
     failed: list[Floats] = []
+    left: tuple[Floats, Floats, Floats] | None = None
 
     def found(x: Floats) -> bool:
         failed.append(x)
@@ -107,6 +109,8 @@ def _proof(
             if answer is not None:
                 return answer
         shares.append(came.closed)
+        if came.left is not None:
+            left = came.left
         if came.outcome == "closed":
             trees.append(list(came.tree))
         elif monotonic() > deadline:
@@ -117,7 +121,16 @@ def _proof(
         said = f"{share:.1%} of the inputs are proved, in {boxes} parts"
         if failed:
             said += f"; the input {_point(failed[-1])} violates it in float64 and not when replayed in float32"
-        return unknown(NAME, said, share=share, parts=boxes)
+        evidence: dict[str, Any] = {"share": share, "parts": boxes}
+        if left is not None:
+            lo, hi, row = left
+            said += f"; open is {_sides(lo, hi)}"
+            evidence["open"] = [[lo.tolist(), hi.tolist()]]
+            weak = weakest(network, lo, hi, row)
+            if weak is not None:
+                said += f", where neuron {weak[1]} of layer {weak[0]} loses most ({weak[2]:.0%} of the loss)"
+                evidence["weakest"] = {"layer": weak[0], "neuron": weak[1], "share": weak[2]}
+        return unknown(NAME, said, **evidence)
     certificate = Certificate(
         NAME,
         {"network": path.name, "digest": network.digest, "property": text},
@@ -184,6 +197,11 @@ _sessions: dict[str, Any] = {}
 
 def _widths(inputs: int, outputs: int) -> str:
     return f"{inputs} inputs and {outputs} outputs"
+
+
+def _sides(lo: Floats, hi: Floats) -> str:
+    shown = [f"X_{i} in [{a:.6g}, {b:.6g}]" for i, (a, b) in enumerate(zip(lo, hi, strict=True))]
+    return ", ".join(shown[:6]) + (", ..." if len(shown) > 6 else "")
 
 
 def _point(x: Floats) -> str:

@@ -59,6 +59,28 @@ def bound(
     return Bounds(middle - spread.sum(axis=2), blame)
 
 
+def weakest(network: Network, lo: Floats, hi: Floats, row: Floats) -> tuple[int, int, float] | None:
+    """Where a box ``(inputs,)`` loses most of a row's bound: layer and neuron, from 1 on, and its share of the loss.
+
+    None if no neuron of it loses anything.
+    """
+    c, g = ((lo + hi) / 2)[:, None], np.diag((hi - lo) / 2)[:, None, :]
+    whose: list[tuple[int, int]] = []
+    for at, layer in enumerate(network.layers, start=1):
+        c = layer.weight @ c + layer.bias[:, None]
+        g = (layer.weight @ g.reshape(len(g), -1)).reshape(len(c), 1, -1)
+        if layer.activation != "identity":
+            radius = np.abs(g).sum(axis=2)
+            _, low, high = relaxation(layer.activation, c - radius, c + radius)
+            whose += [(at, int(k) + 1) for k in np.flatnonzero(high[:, 0] > low[:, 0])]
+            c, g, _ = _activated(layer, c, g, len(lo), None)
+    lost = np.abs(row @ g[:, 0, len(lo) :])
+    if not whose or not lost.sum() > 0:
+        return None
+    most = int(lost.argmax())
+    return (*whose[most], float(lost[most] / lost.sum()))
+
+
 def _lost(layer: Layer, c: Floats, g: Floats) -> Floats:
     """How far the computed values before the activation can be off in float32, ``(neurons, batch)``."""
     terms = (layer.weight != 0).sum(axis=1) + 6  # the products and a bias, which may be an operator of its own
