@@ -16,9 +16,10 @@ _CONTROLLER = Setting(
     "controller",
     "text",
     "",
-    "What sets the inputs: a controller that the system declares, the path of an ONNX file from the spec's folder, or "
-    "`trained`, the policy that was trained.",
+    "What sets the inputs: a controller that the system declares, the path of an ONNX file from the spec's folder, "
+    "`trained`, the policy that was trained, or, for an environment, the folder of a training run.",
 )
+_VARY = Setting("vary", "text", "", 'Arguments of the environment that vary, with their ranges: `"max_steps 50 100"`.')
 
 METHODS: dict[str, TrainerSchema] = {
     schema.algorithm: schema
@@ -108,7 +109,7 @@ METHODS: dict[str, TrainerSchema] = {
         TrainerSchema(
             "falsify",
             "Search for a violation in a simulator, by robustness.",
-            (_TIME, _SEED, _CONTROLLER, Setting("episodes", "int", 1000, "Most episodes to run.", 1)),
+            (_TIME, _SEED, _CONTROLLER, _VARY, Setting("episodes", "int", 1000, "Most episodes to run.", 1)),
         ),
         TrainerSchema(
             "statistical",
@@ -117,6 +118,7 @@ METHODS: dict[str, TrainerSchema] = {
                 _TIME,
                 _SEED,
                 _CONTROLLER,
+                _VARY,
                 Setting("episodes", "int", 1000, "Most episodes to run.", 1),
                 Setting("confidence", "float", 0.95, "Confidence of the test.", 0, 1, low_open=True),
             ),

@@ -58,4 +58,5 @@ ROWS: tuple[Entry, ...] = (
     Entry("AS1355", "no-lipschitz-constant", _E, "a `lipschitz` model needs its constant",
           "say `lipschitz = 2`, say: a bound of how fast a next state changes with states and inputs"),
     Entry("AS1356", "no-invariant", _E, "the filter keeps propositions over states, and this has `{operator}`"),
+    Entry("AS1357", "cannot-vary", _E, "`{name}` cannot vary: {reason}"),
 )

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import gymnasium
 
 Floats = NDArray[np.float64]
+Vector = Sequence[float] | Floats
+"""Numbers in order: a state, an action."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Backup:
     offset: Floats
 
     @staticmethod
-    def constant(action: Sequence[float], states: int) -> Backup:
+    def constant(action: Vector, states: int) -> Backup:
         """One action for ever, such as standing still."""
         offset = np.asarray(action, np.float64)
         return Backup(np.zeros((len(offset), states)), offset)
@@ -86,8 +88,8 @@ class ReachFilter:
         models: ModelSet,
         states: Sequence[VariableIR],
         invariant: Formula,
-        low: Sequence[float],
-        high: Sequence[float],
+        low: Vector,
+        high: Vector,
         backup: Backup,
         tail: int,
         residual: Residual | None = None,
@@ -111,7 +113,7 @@ class ReachFilter:
 
     # ------------------------------------------------------------ judging
 
-    def judge(self, state: Sequence[float], plan: Sequence[Sequence[float]], tail: int | None = None) -> Judgement:
+    def judge(self, state: Vector, plan: Sequence[Vector], tail: int | None = None) -> Judgement:
         """How much of a plan is admitted from a state: after each admitted action the backup law keeps it safe."""
         start = np.asarray(state, np.float64)[None]
         states = box(start, start)
@@ -128,13 +130,13 @@ class ReachFilter:
             tube.append((lo[0], hi[0]))
         return Judgement(admitted, len(plan), tuple(tube))
 
-    def recoverable(self, state: Sequence[float], tail: int | None = None) -> bool:
+    def recoverable(self, state: Vector, tail: int | None = None) -> bool:
         """Whether the backup law keeps the invariant from a state on: what a run has to begin with."""
         start = np.asarray(state, np.float64)[None]
         return self._kept(box(start, start), self.tail if tail is None else tail)
 
     def choose(
-        self, state: Sequence[float], proposals: Sequence[Sequence[float]], tail: int | None = None
+        self, state: Vector, proposals: Sequence[Vector], tail: int | None = None
     ) -> tuple[Floats, int | None]:
         """The first admitted of single proposals with its place, or the backup's action and None."""
         for i, action in enumerate(proposals):
@@ -156,7 +158,7 @@ class ReachFilter:
         return np.stack(made).astype(wanted.dtype)
 
     def objection(
-        self, tool: str, inputs: Sequence[str], state: Callable[[], Sequence[float]]
+        self, tool: str, inputs: Sequence[str], state: Callable[[], Vector]
     ) -> Callable[[str, Mapping[str, Any]], str]:
         """A check for a guard: why a call of ``tool``, whose arguments are the inputs, is denied; else empty."""
 
