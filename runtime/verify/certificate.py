@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,12 @@ class Certificate:
             return Certificate(data["kind"], *parts)
         except (KeyError, TypeError) as error:
             raise ValueError(f"it lacks {error}") from error
+
+    def placed(self, files: Path, folder: Path) -> Certificate:
+        """The same for a document in ``folder`` about files that are relative to ``files``, if it is about files."""
+        if "folder" not in self.subject:
+            return self
+        return replace(self, subject={**self.subject, "folder": os.path.relpath(files, folder)})
 
     def write(self, path: Path) -> None:
         """Write the document. Raises :class:`AgentcError` (AS0808) if the file cannot be written."""

@@ -306,6 +306,7 @@ def mutants(document):
     yield changed(document, "subject", "files", "trajectories", "digest", "sha256:" + "0" * 64)
     yield changed(document, "subject", "files", "trajectories", "path", "near.csv")
     yield changed(document, "subject", "files", {})
+    yield changed(document, "subject", "folder", "elsewhere")
     text = json.dumps(document["subject"]["agent"])
     yield changed(document, "subject", "agent", json.loads(text.replace("2.0", "0.05")))
 
@@ -331,6 +332,27 @@ def test_the_checker_follows_the_recordings_that_are_there(folder, tmp_path):
     assert "another file" in check(document, tmp_path).reason
 
 
+def test_the_command_writes_a_certificate_that_is_checked_where_it_lies(folder, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from agentc.runtime.cli.verify import command
+
+    for name in ("runs.csv", "plan.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "cart.agentspec").write_text(f"""{CART}
+agent A {{
+  env cart(horizon = 16)
+  safe clear = G p <= 2m
+  verify clear by data {{ trajectories = "runs.csv"; plan = "plan.csv"; noise = 0.0101 }}
+}}""")
+    monkeypatch.chdir(tmp_path.parent)
+    said = CliRunner().invoke(command, [str(tmp_path / "cart.agentspec"), "-o", str(tmp_path / "out")])
+    assert "proved" in said.output and "unchecked" not in said.output, said.output
+    (found,) = (tmp_path / "out").rglob("*.json")
+    assert check(json.loads(found.read_text()), found.parent).accepted
+    assert not check(json.loads(found.read_text()), tmp_path).accepted  # from there the recordings are not found
+
+
 # ---------------------------------------------------------------- the filter
 
 
@@ -342,6 +364,25 @@ def wall_filter(tail=40):
     agent = ask(".", "G p <= 1m").agent
     brake = Backup(np.array([[0.0, -2.0]]), np.array([0.0]))
     return ReachFilter(models, states, agent.formulas[0].formula, [-1.0], [1.0], brake, tail)
+
+
+def pusher():
+    """An agent that writes, and whose tool is the cart's input."""
+    from agentc.compiler.pipeline import check as checked
+    from agentc.lang.source import Source
+
+    text = """
+agent Pusher {
+  model "m"
+  tool push(u : real in [-1, 1]) -> text
+  tool finish()
+  phase action = call(push | finish)
+  phase reply  = result(action)
+  behavior ends = F finish
+}"""
+    result = checked([Source("p.agentspec", text)])
+    assert result.ok, [d.message for d in result.diagnostics]
+    return result.agents[0]
 
 
 def test_nothing_that_is_filtered_ever_hits_the_wall():
@@ -361,6 +402,7 @@ def test_nothing_that_is_filtered_ever_hits_the_wall():
 
 def test_the_filter_is_a_shield_a_check_of_a_guard_and_a_wrapper():
     from agentc.runtime.learn.slots import Shield
+    from agentc.runtime.llm.guard import Guard
 
     shield = wall_filter()
     assert isinstance(shield, Shield)
@@ -371,6 +413,10 @@ def test_the_filter_is_a_shield_a_check_of_a_guard_and_a_wrapper():
     place = [0.95, 0.6]
     denies = shield.objection("push", ["u"], lambda: place)
     assert "not proved" in denies("push", {"u": 1.0}) and denies("look", {}) == ""
+    guard = Guard(pusher(), checks=[denies])
+    decision = guard.propose("push", {"u": 1.0})
+    assert decision.outcome == "deny" and "not proved" in decision.reason
+    assert guard.propose("push", {"u": -1.0}).outcome == "allow"
     place[:] = [-0.5, 0.0]
     assert denies("push", {"u": 1.0}) == ""
     assert shield.judge([0.0, 0.0], [[1.0]] * 30, 20).admitted in range(5, 30)

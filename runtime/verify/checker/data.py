@@ -37,10 +37,10 @@ def verify(subject: Any, claim: Any, argument: Any, folder: Path) -> Mapping[str
     try:
         agent = decode_agent(subject["agent"])
         index = subject["item"]
-        whole = set(subject) == {"agent", "item", "files"} and type(index) is int
+        whole = set(subject) == {"agent", "item", "files", "folder"} and type(index) is int
         if not whole or not 0 <= index < len(agent.verifies):
             raise RejectedError("the agent has no such item")
-        return _Check(agent, agent.verifies[index], subject["files"], claim, argument, folder).run()
+        return _Check(agent, agent.verifies[index], subject["files"], claim, argument, folder / subject["folder"]).run()
     except AgentcError as error:
         raise RejectedError(error.diagnostics[0].message) from error
 

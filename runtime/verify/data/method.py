@@ -256,7 +256,7 @@ def _certificate(
     item = next(i for i, v in enumerate(problem.agent.verifies) if v is problem.item)
     return Certificate(
         NAME,
-        {"agent": encode_agent(problem.agent), "item": item, "files": files},
+        {"agent": encode_agent(problem.agent), "item": item, "files": files, "folder": "."},
         {
             "holds": CLAIM, "steps": question.steps, "noise": question.noise.tolist(),
             "features": list(models.features.texts), "transitions": len(data),
