@@ -356,14 +356,14 @@ agent A {{
 # ---------------------------------------------------------------- the filter
 
 
-def wall_filter(tail=40):
+def wall_filter(tail=40, resolution=0.0):
     rng = np.random.default_rng(11)
     data = transitions_of(simulated(cart, rng, 10, 30, 2, 1, 0.002))
     models = tight_models(monomials(["p", "v", "u"], 1, False), data, np.full(2, 0.002))
     states = [VariableIR("p", "state", "real"), VariableIR("v", "state", "real")]
     agent = ask(".", "G p <= 1m").agent
     brake = Backup(np.array([[0.0, -2.0]]), np.array([0.0]))
-    return ReachFilter(models, states, agent.formulas[0].formula, [-1.0], [1.0], brake, tail)
+    return ReachFilter(models, states, agent.formulas[0].formula, [-1.0], [1.0], brake, tail, None, None, resolution)
 
 
 def pusher():
@@ -444,3 +444,19 @@ def test_a_wrapped_environment_takes_what_the_filter_lets_through():
     env.reset()
     rows = [env.step(np.array([1.0])) for _ in range(60)]
     assert not any(r[2] for r in rows) and any(r[4]["refused"] for r in rows) and not rows[0][4]["refused"]
+
+
+def test_a_spec_env_takes_what_the_filter_lets_through():
+    from agentc.runtime.spec_env import SpecEnv
+    from agentc.runtime.verify.data.filter import filtered
+
+    agent = ask(".", "G p <= 1m", horizon=60).agent
+    for shield in (None, wall_filter(60, 2.0**-24)):  # the environment speaks in float32
+        env = SpecEnv.make(agent) if shield is None else filtered(SpecEnv.make(agent), shield)
+        env.reset(seed=0)
+        ended, said = False, {}
+        while not ended:
+            _, _, terminated, truncated, said = env.step(np.array([1.0], np.float32))
+            ended = terminated or truncated
+        assert said["agentc"]["violated"]["f"] == (shield is None)
+        assert shield is None or shield.refused

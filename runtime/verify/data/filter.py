@@ -27,6 +27,7 @@ from agentc.runtime.verify.data.models import ModelSet
 from agentc.runtime.verify.data.residual import Residual
 from agentc.runtime.verify.data.tube import box, hull, linear, step, with_inputs
 from agentc.runtime.verify.reach.forms import Form
+from agentc.runtime.verify.reach.intervals import Interval
 from agentc.runtime.verify.reach.loop import generated
 from agentc.runtime.verify.reach.method import clipped
 from agentc.runtime.verify.reach.truth import Run, propositions, surely
@@ -78,7 +79,10 @@ class ReachFilter:
         backup: the law that takes over.
         tail: steps that the backup is followed for after the last action in question.
         residual: of Lipschitz models.
-        read: from an observation to states ``(batch, n)``; by default the states' names, or the entry ``state``.
+        read: from an observation to states ``(batch, n)``; by default the states' names, or the entry ``state`` or
+            ``observation``.
+        resolution: how far what is read and what the backup law gives are off at most, as a part of their sizes:
+            2^-24 for an environment that speaks in float32.
 
     Raises ``AgentcError`` (AS1356) for a formula that is no invariant of the states.
     """
@@ -94,6 +98,7 @@ class ReachFilter:
         tail: int,
         residual: Residual | None = None,
         read: Callable[[Mapping[str, Any]], Floats] | None = None,
+        resolution: float = 0.0,
     ) -> None:
         self._models, self._residual = models, residual
         self._names = [v.name for v in states]
@@ -109,14 +114,15 @@ class ReachFilter:
         self._low, self._high = np.asarray(low, np.float64), np.asarray(high, np.float64)
         self._backup, self.tail = backup, tail
         self._read = read or self._states
+        self._resolution = resolution
+        self._rough = resolution * np.maximum(np.abs(self._low), np.abs(self._high))
         self.proposed = self.refused = 0
 
     # ------------------------------------------------------------ judging
 
     def judge(self, state: Vector, plan: Sequence[Vector], tail: int | None = None) -> Judgement:
         """How much of a plan is admitted from a state: after each admitted action the backup law keeps it safe."""
-        start = np.asarray(state, np.float64)[None]
-        states = box(start, start)
+        states = self._box(state)
         tube: list[tuple[Floats, Floats]] = []
         admitted = 0
         for action in np.asarray(plan, np.float64):
@@ -132,8 +138,7 @@ class ReachFilter:
 
     def recoverable(self, state: Vector, tail: int | None = None) -> bool:
         """Whether the backup law keeps the invariant from a state on: what a run has to begin with."""
-        start = np.asarray(state, np.float64)[None]
-        return self._kept(box(start, start), self.tail if tail is None else tail)
+        return self._kept(self._box(state), self.tail if tail is None else tail)
 
     def choose(
         self, state: Vector, proposals: Sequence[Vector], tail: int | None = None
@@ -176,6 +181,12 @@ class ReachFilter:
 
     # ------------------------------------------------------------ sets
 
+    def _box(self, state: Vector) -> list[Form]:
+        """Where the robot is if it reads so."""
+        start = np.asarray(state, np.float64)[None]
+        off = self._resolution * (1 + self._resolution) * np.abs(start)
+        return box(start - off, start + off)
+
     def _after(self, states: list[Form], action: Floats) -> list[Form]:
         return self._step(*with_inputs(states, action[None], action[None]))
 
@@ -191,6 +202,10 @@ class ReachFilter:
                 return False
             if t < steps:
                 given = linear(self._backup.gain, states, self._backup.offset)
+                if self._resolution:
+                    size = np.array([np.abs(f.c) + f.radius for f in states])
+                    off = (self._resolution * (np.abs(self._backup.gain) @ size) + self._rough[:, None]) * (1 + 1e-12)
+                    given = [f.widened(Interval(-o, o)) for f, o in zip(given, off, strict=True)]
                 held = [clipped(f, a, b) for f, a, b in zip(given, self._low, self._high, strict=True)]
                 states = self._step(*generated(states, held))
                 if not all(np.isfinite(f.c).all() and (f.radius < 1e9).all() for f in states):
@@ -203,8 +218,9 @@ class ReachFilter:
         return not self._atoms or bool(surely(self._always, run)[0])
 
     def _states(self, observation: Mapping[str, Any]) -> Floats:
-        if "state" in observation:
-            return np.atleast_2d(np.asarray(observation["state"], np.float64))
+        for name in ("state", "observation"):
+            if name in observation:
+                return np.atleast_2d(np.asarray(observation[name], np.float64))
         return np.stack([np.atleast_1d(np.asarray(observation[n], np.float64)) for n in self._names], axis=1)
 
 
