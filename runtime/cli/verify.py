@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,6 @@ Row = tuple[str, "Answer | None", Sequence[Diagnostic], "Span | None"]
 
 def _network(network: Path, prop: Path, seconds: float, out: Path, form: str) -> int:
     """A network against a property, both files."""
-    from dataclasses import replace
     from time import monotonic
 
     from agentc.runtime.verify.network.method import verify_files
@@ -162,8 +162,11 @@ def _specs(
     with _Live(form, limits) as live:
         for came in map(spanned, run(tasks, lambda task, text: live.told(task.label, text), jobs)):
             task, at = came.task, place[id(came.task)]
-            rows[at] = (task.label, came.answer, came.diagnostics, task.agent.verifies[task.index].span)
             folders[at] = out / f"{task.agent.name}.agent" / "certificates"
+            answer = came.answer
+            if answer is not None and answer.certificate is not None:
+                answer = replace(answer, certificate=answer.certificate.placed(task.folder, folders[at]))
+            rows[at] = (task.label, answer, came.diagnostics, task.agent.verifies[task.index].span)
             live.told(task.label, came.answer.word if came.answer else "refused")
     order = sorted(rows)
     code, data = _said([rows[at] for at in order], [folders[at] for at in order], form)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from agentc.compiler.agent import FormulaIR
 from agentc.compiler.logic.semantics import evaluate, robustness
 from agentc.compiler.logic.trace import Trace, Valuation
+from agentc.compiler.verify_config import TRAINED
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.evaluate import Actor, Fitted, Remembering
 from agentc.runtime.spec_env import SpecEnv
@@ -110,7 +111,8 @@ class Episodes:
         if controller:
             from agentc.runtime.learn.policy import Policy
 
-            self._policy = Policy.load(problem.folder / controller)
+            trained = problem.network_file(controller) if controller == TRAINED else None
+            self._policy = Policy.load(problem.folder / controller if trained is None else trained.parent)
         self.free = self._policy is None
         self._name = problem.item.name if self._policy is not None and problem.item.name else ITEM
         self._env: gymnasium.Env[Any, Any] | None = None

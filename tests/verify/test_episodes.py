@@ -1,5 +1,7 @@
 """`falsify` and `statistical` over environments, and the gradient: what is found replays, what is said is counted."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,7 @@ def test_the_search_is_guided_and_shrinks():
     answer = decide(question)
     assert answer.verdict is Verdict.FALSIFIED and answer.evidence["episodes"] > 32
     pushes = answer.evidence["actions"]
-    changes = sum(a != b for a, b in zip(pushes, pushes[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(pushes))
     assert changes < len(pushes) // 2
 
 
