@@ -348,7 +348,7 @@ agent A {{
     monkeypatch.chdir(tmp_path.parent)
     said = CliRunner().invoke(command, [str(tmp_path / "cart.agentspec"), "-o", str(tmp_path / "out")])
     assert "proved" in said.output and "unchecked" not in said.output, said.output
-    (found,) = (tmp_path / "out").rglob("*.json")
+    (found,) = (tmp_path / "out").rglob("certificates/*.json")
     assert check(json.loads(found.read_text()), found.parent).accepted
     assert not check(json.loads(found.read_text()), tmp_path).accepted  # from there the recordings are not found
 
