@@ -416,9 +416,8 @@ def test_the_filter_is_a_shield_a_check_of_a_guard_and_a_wrapper():
     guard = Guard(pusher(), checks=[denies])
     decision = guard.propose("push", {"u": 1.0})
     assert decision.outcome == "deny" and "not proved" in decision.reason
-    assert guard.propose("push", {"u": -1.0}).outcome == "allow"
     place[:] = [-0.5, 0.0]
-    assert denies("push", {"u": 1.0}) == ""
+    assert denies("push", {"u": 1.0}) == "" and guard.propose("push", {"u": 1.0}).outcome == "allow"
     assert shield.judge([0.0, 0.0], [[1.0]] * 30, 20).admitted in range(5, 30)
     assert shield.judge([0.0, 0.0], [[2.0]], 20).admitted == 0  # out of the input's range
 
