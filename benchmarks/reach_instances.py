@@ -87,7 +87,10 @@ system double_pendulum {{
 
 @dataclass(frozen=True)
 class Instance:
-    """One instance; ``lift`` makes of the file's network one from the states to the inputs. ``peer`` is in seconds."""
+    """One instance; ``lift`` makes of the file's network one from the states to the inputs. ``peer`` is in seconds.
+
+    ``width`` is how many times the hull of runs the tube may be wide, with the starts cut in ``split`` parts a side.
+    """
 
     name: str
     system: str
@@ -97,6 +100,8 @@ class Instance:
     horizon: int
     holds: bool
     peer: float | None
+    width: float | None = None
+    split: int = 1
 
 
 def _same(network: Network) -> Network:
@@ -140,17 +145,41 @@ INSTANCES = (
 )  # fmt: skip
 
 
-def agent_of(instance: Instance) -> AgentIR:
-    """The instance as an agent with one ``verify`` item."""
+def agent_of(instance: Instance, split: int = 1) -> AgentIR:
+    """The instance as an agent with one ``verify`` item, whose controller is an ONNX file by the controller's name."""
     from agentc.compiler.pipeline import check
     from agentc.lang.source import Source
 
     name = instance.system.split()[1]
     text = f"{instance.system}\nagent A {{\n  env {name}(horizon = {instance.horizon})\n  task f = {instance.formula}\n"
-    result = check([Source(f"{name}.agentspec", text + "  verify f by reach\n}\n")])
+    how = f'by reach {{ controller = "{instance.controller}.onnx"; split = {split}; time = 60s }}'
+    result = check([Source(f"{name}.agentspec", f"{text}  verify f {how}\n}}\n")])
     if not result.ok:
         raise ValueError("; ".join(d.message for d in result.diagnostics))
     return result.agents[0]
+
+
+def write_onnx(network: Network, path: Path) -> None:
+    """A network as the float32 file that would be deployed."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, constants, name = [], [], "x"
+    for k, layer in enumerate(network.layers):
+        for kind, value in (("w", layer.weight), ("b", layer.bias)):
+            constants.append(numpy_helper.from_array(value.astype(np.float32), f"{kind}{k}"))
+        nodes.append(helper.make_node("Gemm", [name, f"w{k}", f"b{k}"], [f"z{k}"], transB=1))
+        name = f"z{k}"
+        if layer.activation != "identity":
+            operator = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}[layer.activation]
+            nodes.append(helper.make_node(operator, [name], [f"h{k}"]))
+            name = f"h{k}"
+    ends = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, size])
+        for n, size in (("x", network.inputs), (name, network.outputs))
+    ]
+    graph = helper.make_graph(nodes, path.stem, ends[:1], ends[1:], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
 
 
 def read_polar(path: Path) -> Network:

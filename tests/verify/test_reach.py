@@ -135,13 +135,13 @@ def test_dependence_is_kept():
 
 
 CASES = [
-    ("G th <= 1.25rad", "proved (unchecked)"),
-    ("F[0s, 1s] G[0s, 0.2s] (th <= 0.6rad & th >= -0.3rad)", "proved (unchecked)"),
-    ("(th >= 0.3rad) U[0s, 1s] (th <= 0.75rad)", "proved (unchecked)"),
-    ("G (th >= 1rad -> F[0s, 0.7s] th <= 0.9rad)", "proved (unchecked)"),
-    ("th <= 0.7rad R[0s, 0.5s] th <= 1.3rad", "proved (unchecked)"),
-    ("F[0s, 1s] (th, om * 1s) in box(lo = (0, -3), hi = (0.6, 0))", "proved (unchecked)"),
-    ("G abs(th) <= 1.25rad & G max(th, 1rad) <= 1.3rad", "proved (unchecked)"),
+    ("G th <= 1.25rad", "proved"),
+    ("F[0s, 1s] G[0s, 0.2s] (th <= 0.6rad & th >= -0.3rad)", "proved"),
+    ("(th >= 0.3rad) U[0s, 1s] (th <= 0.75rad)", "proved"),
+    ("G (th >= 1rad -> F[0s, 0.7s] th <= 0.9rad)", "proved"),
+    ("th <= 0.7rad R[0s, 0.5s] th <= 1.3rad", "proved"),
+    ("F[0s, 1s] (th, om * 1s) in box(lo = (0, -3), hi = (0.6, 0))", "proved"),
+    ("G abs(th) <= 1.25rad & G max(th, 1rad) <= 1.3rad", "proved"),
     ("G th <= 1.0rad", "falsified"),
     ("F[0s, 0.2s] th <= 0.5rad", "falsified"),
     ("G (th >= 1rad -> F[0s, 0.1s] th <= 0.9rad)", "falsified"),

@@ -22,6 +22,7 @@ CHECKERS = {
     "data": "agentc.runtime.verify.checker.data",
     "model": "agentc.runtime.verify.checker.model",
     "network": "agentc.runtime.verify.checker.network",
+    "reach": "agentc.runtime.verify.checker.reach",
     "value": "agentc.runtime.verify.checker.value",
 }
 """Which module checks a kind of certificate."""

@@ -11,7 +11,7 @@ each): ``float32`` is true if all leaves close with that, else those that do not
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,7 @@ MOST = 5_000_000
 
 def verify(subject: Any, claim: Any, argument: Any, folder: Path) -> Mapping[str, Any]:
     """Facts of an accepted certificate; raises :class:`RejectedError`."""
-    content, whole = _read(folder / subject["network"])
-    if "sha256:" + hashlib.sha256(whole).hexdigest() != subject["digest"]:
-        raise RejectedError(f"the network {subject['network']} is not the one that it is about")
+    content = network_of(folder, subject["network"], subject["digest"])
     if claim != {"holds": "no input satisfies the property", "outcome": "unsat"}:
         raise RejectedError("it claims something else")
     graph = _Graph(content)
@@ -70,6 +68,29 @@ def _least(graph: _Graph, parts: list[Any], ways: list[Any]) -> Any:
         chosen = [p[2][way] for p in parts]
         found.append(out.least(rows[chosen], bounds[chosen]))
     return np.array(found).reshape(len(ways), len(parts))
+
+
+def network_of(folder: Path, name: str, digest: str) -> bytes:
+    """The model that a certificate names, in the folder or one that holds it; only with that digest."""
+    for place in [folder.resolve(), *folder.resolve().parents][:6]:
+        content, whole = _read(place / name)
+        if "sha256:" + hashlib.sha256(whole).hexdigest() == digest:
+            return content
+    raise RejectedError(f"the network {name} is not there, or not the one that it is about")
+
+
+def zonotopes(content: bytes) -> Callable[[Any, Any], tuple[Any, Any, Any]]:
+    """A network on zonotopes ``c`` ``(batch, n)``, ``g`` ``(batch, generators, n)``: its outputs likewise, and a slack.
+
+    The first generators of the outputs are those of the inputs. A float32 evaluation is covered.
+    """
+    graph = _Graph(content, single=True)
+
+    def outputs(c: Any, g: Any) -> tuple[Any, Any, Any]:
+        out = graph.through(_Form(c, g, np.zeros_like(c), np.zeros_like(c), True))
+        return out.c, out.g, (out.d + out.e) * UP
+
+    return outputs
 
 
 def _read(path: Path) -> tuple[bytes, bytes]:
@@ -189,13 +210,17 @@ class _Form:
             # relu(z) - slope * z is convex: 0 at z = 0, greatest at an end
             low, high = np.zeros_like(lo), np.where(both, np.maximum(-slope * lo, (1 - slope) * hi) * UP, 0.0)
         else:
-            f = np.tanh if name == "Tanh" else _sigmoid
-            a, b = f(lo), f(hi)
-            steep = np.minimum(1 - a * a, 1 - b * b) if name == "Tanh" else np.minimum(a * (1 - a), b * (1 - b))
-            # a slope that is nowhere above the derivative: then f(z) - slope * z rises
-            slope = np.maximum(steep - 1e-13, 0.0)
+            f, unit = (np.tanh, 1.0) if name == "Tanh" else (_sigmoid, 2.0)
+            a, b, wide = f(lo), f(hi), hi - lo > 1e-4
+            ends = np.minimum(1 - a * a, 1 - b * b) if unit == 1 else np.minimum(a * (1 - a), b * (1 - b))
+            slope = np.clip(np.where(wide, (b - a) / np.where(wide, hi - lo, 1.0), ends), 0.0, 1 / unit**2)
+            slope = np.where(slope < 1e-9, 0.0, slope)  # then f itself, which rises
+            # f(z) - slope * z is farthest from zero at an end or where f' is the slope: z = -+turn
+            turn = unit * np.arctanh(np.minimum(np.sqrt(1 - slope * unit**2), 1 - 1e-12))
+            places = np.stack([lo, hi, np.clip(turn, lo, hi), np.clip(-turn, lo, hi)])
+            off = f(places) - slope * places
             pad = LIBM + 8 * U64 * (np.abs(lo) + np.abs(hi)) + (8 * U32 if self.single else 0.0)
-            low, high = a - slope * lo - pad, b - slope * hi + pad
+            low, high = off.min(axis=0) - pad, off.max(axis=0) + pad
         middle, half = (low + high) / 2, (high - low) / 2 * UP
         e = (slope * self.e + 8 * U64 * (slope * self.size + np.abs(low) + np.abs(high))) * UP + TINY
         d = (slope * self.d + half) * UP
@@ -244,7 +269,11 @@ class _Graph:
         size, n = lo.shape
         g = np.zeros((size, n, n))
         g[:, range(n), range(n)] = (hi - lo) / 2 * UP
-        form = _Form((lo + hi) / 2, g, np.zeros((size, n)), 4 * U64 * (np.abs(lo) + np.abs(hi)) + TINY, self.single)
+        e = 4 * U64 * (np.abs(lo) + np.abs(hi)) + TINY
+        return self.through(_Form((lo + hi) / 2, g, np.zeros((size, n)), e, self.single))
+
+    def through(self, form: _Form) -> _Form:
+        """The outputs over forms of inputs."""
         name = self.input
         for node in self.nodes:
             if node.op_type == "Constant":

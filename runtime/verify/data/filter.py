@@ -28,8 +28,8 @@ from agentc.runtime.verify.data.residual import Residual
 from agentc.runtime.verify.data.tube import box, hull, linear, step, with_inputs
 from agentc.runtime.verify.reach.forms import Form
 from agentc.runtime.verify.reach.intervals import Interval
-from agentc.runtime.verify.reach.loop import generated
 from agentc.runtime.verify.reach.method import clipped
+from agentc.runtime.verify.reach.order import generated
 from agentc.runtime.verify.reach.truth import Run, propositions, surely
 
 if TYPE_CHECKING:

@@ -25,8 +25,9 @@ from agentc.runtime.verify.data.recorded import Transitions, read_transitions
 from agentc.runtime.verify.data.residual import Residual, lipschitz_models
 from agentc.runtime.verify.data.tube import box, hull, step, with_inputs
 from agentc.runtime.verify.problem import Problem
-from agentc.runtime.verify.reach.loop import Control, generated
+from agentc.runtime.verify.reach.loop import Control
 from agentc.runtime.verify.reach.method import loop_of
+from agentc.runtime.verify.reach.order import generated
 from agentc.runtime.verify.reach.truth import NUMBERS, OPERATORS, Run, propositions, surely
 from agentc.runtime.verify.simulation import Controller, controller_of, is_safety, lookahead, reads_only
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from agentc.runtime.verify.data.models import ModelSet
 from agentc.runtime.verify.reach.forms import Form
-from agentc.runtime.verify.reach.loop import generated, settled
+from agentc.runtime.verify.reach.order import generated, settled
 from agentc.runtime.verify.reach.series import FormRing
 
 Floats = NDArray[np.float64]

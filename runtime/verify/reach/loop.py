@@ -6,10 +6,15 @@ Sets are zonotopes whose generators states and controls share, so that the loop'
 by boxing the shortest generators (Girard, "Reachability of uncertain linear systems using zonotopes", HSCC 2005), never
 those of the initial set. A disturbance may vary in time: its effect is bounded by the variational inequality
 ``|e|' <= |J| |e| + |B| w`` over the enclosure.
+
+What is lost in a period is made a little wider than need be (:data:`SPARE`), and sets are rounded to float32, so that a
+checker with other arithmetic finds each set to contain the image of the one before. Generators have fixed places for
+the same reason: those before the period, one for each input, one for each state of every substep but the last.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +25,12 @@ from agentc.compiler.systems.graph import Graph
 from agentc.runtime.verify.reach.forms import Form, constant
 from agentc.runtime.verify.reach.intervals import Floats, Interval, up
 from agentc.runtime.verify.reach.series import VAST, FormRing, IntervalRing, Series, interval_of
+
+SPARE, CONTROL, REMAINDER = 1e-3, 0.02, 4.0
+"""How much wider slack is than need be: by this part of it and of what the control lost, remainders by this factor."""
+
+STRAYS = 8
+"""Terms of the series that bounds what disturbances do."""
 
 Control = Callable[[list[Form]], tuple[Sequence[Form], Floats]]
 """From the states to the inputs, with the blame of each generator."""
@@ -59,78 +70,89 @@ class Loop:
 
 @dataclass(frozen=True)
 class Period:
-    """One period: the forms at its end, over each substep (the tube), where the enclosure was lost, and the blame."""
+    """One period: the forms at its end, over each substep (the tube), where the enclosure was lost, and the blame.
+
+    The first generators of the end are those of the period at the places ``kept``, ``(batch, count)``; then comes one
+    for each state.
+    """
 
     end: list[Form]
     tube: list[list[Form]]
     lost: Any
     blame: Floats
+    kept: Any
 
 
 def advance(loop: Loop, states: list[Form]) -> Period:
     """The sets after and during one period, for states without slack."""
-    size = len(states[0].c)
+    size, n, before = len(states[0].c), len(states), states[0].g.shape[1]
     lost = np.zeros(size, bool)
-    initial = len(states)
     blame = np.zeros((size, states[0].g.shape[1]))
     held: dict[str, Form] = {}
     if loop.control is not None:
         given, blame = loop.control(states)
-        states, given = generated(states, list(given))
-        held = dict(zip(loop.inputs, given, strict=True))
+        forms = _owned([*states, *given], n)
+        states, held = forms[:n], dict(zip(loop.inputs, forms[n:], strict=True))
     if loop.discrete:
-        end, bad = _next(loop, states, held)
-        return Period(settled(end, loop.limit, initial), [], lost | bad, blame)
+        states, lost = _next(loop, states, held)
+        end, kept = _settled(loop, states, slice(before, before + len(held)))
+        return Period(end, [], lost, blame, kept)
     tube: list[list[Form]] = []
-    for _ in range(loop.substeps):
+    for substep in range(loop.substeps):
+        if substep:
+            states = _owned(states, 0)
+            held = {name: _wider(form, n) for name, form in held.items()}
         states, during, bad = _flow(loop, states, held, loop.period / loop.substeps)
         tube.append(during)
         lost |= bad
-        before = states[0].g.shape[1]
-        states, _ = generated(states, [])
-        new = states[0].g.shape[1] - before
-        held = {name: _wider(form, new) for name, form in held.items()}
-    return Period(settled(states, loop.limit, initial), tube, lost, blame)
+    end, kept = _settled(loop, states, slice(before, before + len(held)))
+    return Period(end, tube, lost, blame, kept)
 
 
-def generated(states: list[Form], others: list[Form]) -> tuple[list[Form], list[Form]]:
-    """The forms with the slack of each that has one as a generator of its own."""
-    forms = [*states, *others]
-    own = [i for i, form in enumerate(forms) if (form.r > 0).any()]
-    made = []
-    for i, form in enumerate(forms):
-        g = np.zeros((len(form.c), form.g.shape[1] + len(own)))
-        g[:, : form.g.shape[1]] = form.g
-        if i in own:
-            g[:, form.g.shape[1] + own.index(i)] = form.r
-        made.append(Form(form.c, g, np.zeros_like(form.r)))
-    return made[: len(states)], made[len(states) :]
+def _owned(forms: list[Form], first: int) -> list[Form]:
+    """The forms with the slack of each from the ``first`` one on as a generator of its own."""
+    wider = [_wider(form, len(forms) - first) for form in forms]
+    before = forms[0].g.shape[1]
+    for i, form in enumerate(forms[first:]):
+        wider[first + i].g[:, before + i] = form.r
+    return [Form(f.c, f.g, np.zeros_like(f.r) if i >= first else f.r) for i, f in enumerate(wider)]
 
 
 def _wider(form: Form, columns: int) -> Form:
     return Form(form.c, np.pad(form.g, ((0, 0), (0, columns))), form.r)
 
 
-def settled(states: list[Form], limit: int, initial: int) -> list[Form]:
-    """At most ``limit`` generators, the slack among them; the first ``initial`` ones stay as they are."""
-    states, _ = generated(states, [])
+def _settled(loop: Loop, states: list[Form], control: slice) -> tuple[list[Form], Any]:
+    """At most ``limit`` generators, the last of each state for its slack, and which are kept; the first ones always.
+
+    ``control`` are the generators of what the control lost, in which two bounds of one network differ a little.
+    """
+    n = len(states)
     g = np.stack([f.g for f in states])
-    if g.shape[2] <= limit:
-        return states
     size = np.abs(g)
     width = np.maximum(size.sum(axis=2, keepdims=True), 1e-300)
     score = (size / width).sum(axis=0) - (size / width).max(axis=0)
-    score[:, :initial] = np.inf
+    score[:, :n] = np.inf
     order = np.argsort(-score, axis=1, kind="stable")
-    kept = limit - len(states)
-    chosen = np.take_along_axis(g, order[None, :, :kept], axis=2)
-    rest = up(np.abs(np.take_along_axis(g, order[None, :, kept:], axis=2)).sum(axis=2) * (1 + 1e-13))
+    count = min(g.shape[2], loop.limit - n)
+    kept, rest = order[:, :count], order[:, count:]
+    lost = np.abs(np.take_along_axis(g, rest[None], axis=2)).sum(axis=2)
     made = []
     for i, form in enumerate(states):
-        own = np.zeros((len(form.c), len(states)))
-        own[:, i] = rest[i]
-        made.append(Form(form.c, np.concatenate([chosen[i], own], axis=1), np.zeros_like(form.c)))
-    return made
+        c, columns = _single(form.c), np.take_along_axis(form.g, kept, axis=1)
+        chosen = _single(columns)
+        rounding = np.abs(columns - chosen).sum(axis=1) + np.abs(form.c - c)
+        own = np.zeros((len(c), n))
+        slack = (form.r + lost[i] + rounding) * (1 + SPARE) + 1e-9 * (np.abs(form.c) + size[i].sum(axis=1) + form.r)
+        slack += CONTROL * size[i, :, control].sum(axis=1)
+        own[:, i] = _single(slack * (1 + 2.0**-23)) + 1e-40
+        made.append(Form(c, np.concatenate([chosen, own], axis=1), np.zeros_like(c)))
+    return made, kept
+
+
+def _single(x: Floats) -> Floats:
+    """The nearest float32 numbers, none of them too large for one."""
+    return np.clip(x, -1e38, 1e38).astype(np.float32).astype(np.float64)
 
 
 def _next(loop: Loop, states: list[Form], held: Mapping[str, Form]) -> tuple[list[Form], Any]:
@@ -178,9 +200,9 @@ def _flow(
                 span = (span + terms[k].scaled(half)).widened(Interval(-wide, wide))
             span = span.widened(_unit(terms[k], h**k))
         power = power * interval_of(h)
-        remainder = last * power
+        remainder = _spread(last * power)
         total = total.widened(_bounded(remainder))
-        past = last * Interval(np.float64(0.0), power.hi)
+        past = _spread(last * Interval(np.float64(0.0), power.hi))
         span = span.widened(_bounded(past))
         stray = Interval(-strays[i], strays[i])
         end.append(total.widened(stray))
@@ -191,6 +213,11 @@ def _flow(
     end, bad = _finite(end)
     during, worse = _finite(during)
     return end, during, lost | bad | worse
+
+
+def _spread(interval: Interval) -> Interval:
+    wide = REMAINDER * interval.radius + 1e-3 * interval.size
+    return Interval(interval.middle - wide, interval.middle + wide)
 
 
 def _unit(form: Form, factor: float) -> Interval:
@@ -254,14 +281,23 @@ def _strays(loop: Loop, box: dict[str, Interval], fixed: dict[str, Any], h: floa
     by_state = np.stack([_size(v, size) for v in _evaluated(loop.slopes[0], values)]).reshape(n, n, size)
     half = np.array([up(0.5 * (hi - lo)) for lo, hi in loop.disturbances.values()])
     by_other = np.stack([_size(v, size) for v in _evaluated(loop.slopes[1], values)]).reshape(n, len(half), size)
-    term = np.einsum("ikb,k->ib", by_other, half) * (1 + 1e-12)
-    total = term.copy()
-    for k in range(1, 25):  # h * sum (h |J|)^k / (k + 1)! |B| w
-        term = np.einsum("ijb,jb->ib", by_state, term) * (h / (k + 1)) * (1 + 1e-12)
-        total = (total + term) * (1 + 1e-15)
-    reach = h * by_state.sum(axis=1).max(axis=0)
-    tail = np.where(reach < 12, term.max(axis=0), VAST)  # the rest is a geometric series of ratio below 1/2
-    return [up(np.minimum(h * (total[i] + tail) * (1 + 1e-12), VAST)) for i in range(n)]
+    rate = np.einsum("ikb,k->ib", by_other, half) * (1 + 1e-12)
+
+    def after(e: Floats) -> Any:
+        return h * (np.einsum("ijb,jb->ib", by_state, e) + rate) * (1 + 1e-12)
+
+    most = after(np.zeros_like(rate))
+    for _ in range(60):
+        most = np.minimum(after(most) * (1 + 1e-6) + 1e-100, VAST)
+    bounded = (after(most) <= most).all(axis=0)  # then no stray passes it, by the comparison theorem
+    total, term = np.zeros_like(rate), rate
+    for k in range(1, STRAYS + 1):  # sum of h^k / k! |J|^(k - 1) |B| w, and what is left of it
+        total = total + h**k / math.factorial(k) * term
+        term = np.einsum("ijb,jb->ib", by_state, term)
+    for _ in range(STRAYS):
+        most = np.einsum("ijb,jb->ib", by_state, most)
+    total = (total + h**STRAYS / math.factorial(STRAYS) * most) * (1 + 1e-9)
+    return [up(np.where(bounded, np.minimum(t, VAST), VAST)) for t in total]
 
 
 def _size(value: Any, size: int) -> Any:

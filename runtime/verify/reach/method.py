@@ -25,6 +25,7 @@ from agentc.runtime.verify.reach.prove import Proof, Question, prove
 from agentc.runtime.verify.reach.series import SMOOTH
 from agentc.runtime.verify.reach.through import through
 from agentc.runtime.verify.reach.truth import NUMBERS, OPERATORS, TruthArithmetic, propositions
+from agentc.runtime.verify.reach.tube import certificate, checked
 from agentc.runtime.verify.simulation import (
     Controller,
     Simulation,
@@ -92,7 +93,7 @@ def _answer(
     problem: Problem, system: SystemIR, controller: Controller, proofs: list[Proof], boxes: int, steps: int,
     enough: bool,
 ) -> Answer:
-    share = sum(p.share for p in proofs) / boxes
+    share, assumed = sum(p.share for p in proofs) / boxes, tuple(_assumptions(system, controller))
     step = system.step or 0.0
     evidence: dict[str, Any] = {
         "share": share, "boxes": sum(p.tried for p in proofs), "horizon": steps * step,
@@ -112,7 +113,13 @@ def _answer(
         return unknown(NAME, said, **evidence)
     parts = sum(len(p.parts) for p in proofs)
     said = f"it holds for {steps * step:g} s, at every moment, from all {parts} parts of the initial set"
-    return Answer(Verdict.PROVED, NAME, said, tuple(_assumptions(system, controller)), evidence)
+    made = certificate(problem, controller, proofs, steps)
+    if made is None:
+        return Answer(Verdict.PROVED, NAME, f"{said}; the tube is too large for a certificate", assumed, evidence)
+    finding = checked(made, problem)
+    if not finding.accepted:
+        return unknown(NAME, f"the checker rejects the proof: {finding.reason}", **evidence)
+    return Answer(Verdict.PROVED, NAME, said, assumed, {**evidence, **finding.facts}, made, checked=True)
 
 
 def _assumptions(system: SystemIR, controller: Controller) -> list[str]:

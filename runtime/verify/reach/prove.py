@@ -15,6 +15,7 @@ from agentc.runtime.verify.reach.forms import Form
 from agentc.runtime.verify.reach.intervals import Floats, up
 from agentc.runtime.verify.reach.loop import Loop, advance
 from agentc.runtime.verify.reach.truth import Run, surely
+from agentc.runtime.verify.reach.tube import MOST, Recorder, Tube
 
 BATCH = 32
 
@@ -42,6 +43,8 @@ class Proof:
         tried: how many boxes were followed.
         open: some boxes that are not proved, each with the first step at which it was lost (or the horizon).
         hull: per sample the interval hull of all proved parts: lists of ``(lo, hi)`` of shape ``(n,)``.
+        tubes: the sets of each proved part; none if they are too many to keep.
+        lo, hi, substeps, order: of the question.
     """
 
     closed: bool = False
@@ -50,6 +53,12 @@ class Proof:
     tried: int = 0
     open: list[tuple[Floats, Floats, int]] = field(default_factory=list)
     hull: list[tuple[Floats, Floats]] = field(default_factory=list)
+    tubes: list[Tube] = field(default_factory=list)
+    lo: Floats = field(default_factory=lambda: np.zeros(0))
+    hi: Floats = field(default_factory=lambda: np.zeros(0))
+    substeps: int = 1
+    order: int = 4
+    kept: int = 0
 
 
 def initial(lo: Floats, hi: Floats) -> list[Form]:
@@ -75,7 +84,7 @@ def prove(
     question = replace(question, loop=tuned(question.loop, question.lo, question.hi))
     lo, hi = _cut(question.lo, question.hi, split)
     share = np.full(len(lo), 1.0 / len(lo))
-    proof = Proof()
+    proof = Proof(lo=question.lo, hi=question.hi, substeps=question.loop.substeps, order=question.loop.order)
     batch = BATCH
     while len(lo):
         a, b, s = lo[-batch:], hi[-batch:], share[-batch:]
@@ -89,6 +98,9 @@ def prove(
         for k in np.flatnonzero(followed.sure):
             proof.parts.append((a[k], b[k]))
             proof.share += float(s[k])
+            if proof.kept <= MOST:
+                proof.tubes.append(followed.recorder.tube(int(k), a[k], b[k]))
+                proof.kept += proof.tubes[-1].bytes
         _merge(proof, followed)
         left = np.flatnonzero(~followed.sure)
         if len(left):
@@ -104,6 +116,8 @@ def prove(
         batch = int(np.clip(batch * 2 if monotonic() - begun < 2.0 else batch // 2, 16, 256))
     proof.closed = True
     proof.open = []
+    if proof.kept > MOST:
+        proof.tubes = []
     return proof
 
 
@@ -135,13 +149,14 @@ def _tube(loop: Loop, lo: Floats, hi: Floats) -> float:
 
 @dataclass(frozen=True)
 class Followed:
-    """A batch of boxes at the end: where the formula is sure, the first step of doubt, whom to blame, the hulls."""
+    """A batch of boxes at the end: where the formula is sure, the first step of doubt, whom to blame, hulls, sets."""
 
     sure: Any
     until: Any
     blame: Floats
     lo: list[Floats]
     hi: list[Floats]
+    recorder: Recorder
 
 
 def follow(question: Question, lo: Floats, hi: Floats, deadline: float) -> Followed | None:
@@ -154,11 +169,13 @@ def follow(question: Question, lo: Floats, hi: Floats, deadline: float) -> Follo
     until = np.full(len(lo), question.steps)
     run.sample(states)
     lows, highs = [lo], [hi]
+    recorder = Recorder(loop.limit)
     for step in range(1, question.steps + 1):
         if monotonic() > deadline:
             return None
         period = advance(loop, states)
         states = period.end
+        recorder.note(alive, states, period.kept)
         blame[alive] += period.blame[:, :n] / (period.blame[:, :n].sum(axis=1, keepdims=True) + 1e-300)
         run.span(period.tube)
         run.sample(states)
@@ -183,7 +200,7 @@ def follow(question: Question, lo: Floats, hi: Floats, deadline: float) -> Follo
         sure[alive] = surely(question.formula, run)
     spread = np.zeros((len(lo), n))
     spread[alive] = sum(np.abs(f.g[:, :n]) / np.maximum(f.radius, 1e-300)[:, None] for f in states)
-    return Followed(sure, until, blame + 1e-3 * spread + 1e-6 * (hi > lo), lows, highs)
+    return Followed(sure, until, blame + 1e-3 * spread + 1e-6 * (hi > lo), lows, highs, recorder)
 
 
 def doomed(formula: Formula, run: Run, steps: int) -> Any:

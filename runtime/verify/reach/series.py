@@ -213,7 +213,7 @@ class Series:
         tower = self._extra.setdefault(i, [[] for _ in range(exponent)])
         tower[0].append(a[k])
         for level in range(1, exponent):
-            tower[level].append(self._product(tower[level - 1], a, k))
+            tower[level].append(self._product(a if level == 1 else tower[level - 1], a, k))
         return tower[exponent - 1][k]
 
     def _product(self, a: list[Any], b: list[Any], k: int) -> Any:

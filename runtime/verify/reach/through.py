@@ -2,7 +2,9 @@
 
 The relaxations are those of :mod:`agentc.runtime.verify.network.zonotope`; here every rounding is bounded, too, and
 that of a float32 evaluation of the network where it is asked for: each layer's computed values are off by at most
-``k * 2**-24`` of the sum of magnitudes (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1).
+``(k + 6) * 2**-24`` of the sum of magnitudes of ``k`` products, some of it
+to spare (Higham, "Accuracy and Stability of Numerical
+Algorithms", section 3.1).
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ def through(network: Network, inputs: list[Form], single: bool = True) -> Throug
     for layer in network.layers:
         positive = np.abs(layer.weight)
         size = np.abs(c) + np.abs(g).sum(axis=2) + e
-        k = 2 * (layer.weight.shape[1] + 4)
-        unit = k * (U32 + U64 if single else U64)
+        width = layer.weight.shape[1]  # of a float32 sum of so many products and a bias, and its inputs rounded before
+        unit = 2 * (width + 4) * U64 + ((width + 6) * U32 if single else 0.0)
         c = layer.weight @ c + layer.bias[:, None]
         g = (layer.weight @ g.reshape(len(g), -1)).reshape(len(c), c.shape[1], -1)
         rounding = unit * (positive @ size + np.abs(layer.bias)[:, None])
@@ -56,12 +58,9 @@ def through(network: Network, inputs: list[Form], single: bool = True) -> Throug
                 slope = np.clip(slope, 0.0, 1.0)
                 both = (lo < 0) & (hi > 0)
                 high = np.where(both, np.maximum(-slope * lo, (1 - slope) * hi) * ROOM, 0.0)
-            else:  # a slope that is not above the derivative, and room for the function's own error
-                steep = np.maximum(slope - 1e-13, 0.0)
+            else:  # room for the function's own error, and for that of the place where it is farthest from the line
                 pad = LIBM * (1 + np.abs(lo) + np.abs(hi)) + (8 * U32 if single else 0.0)
-                low, high = low + (slope - steep) * lo - pad, high + (slope - steep) * hi + pad
-                low, high = np.minimum(low, high), np.maximum(low, high)
-                slope = steep
+                low, high = low - pad, high + pad
             error = 0.5 * (high - low) * ROOM
             share = magnitude[:, :, :generators] / np.maximum(radius, 1e-300)[:, :, None]
             blame += np.einsum("nb,nbg->bg", error, share)
