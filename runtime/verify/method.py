@@ -13,6 +13,7 @@ from typing import Protocol, cast, runtime_checkable
 
 from agentc.runtime.verify.answer import Answer, Verdict, unknown
 from agentc.runtime.verify.problem import Problem
+from agentc.runtime.verify.vacuity import vacuity
 
 
 @runtime_checkable
@@ -75,9 +76,15 @@ UNPROVING = frozenset(("statistical",))
 
 
 def decide(problem: Problem) -> Answer:
-    """The answer to an item: by the method that it names, else by those that can, the cheap before the dear."""
+    """The answer to an item: by the method that it names, else by those that can, the cheap before the dear.
+
+    What cannot fail is vacuous by any method.
+    """
     begun = monotonic()
-    if problem.item.method is not None:
+    why = vacuity(problem)
+    if why is not None:
+        answer = Answer(Verdict.VACUOUS, problem.item.method or "none", why)
+    elif problem.item.method is not None:
         answer = _by_name(problem, problem.item.method)
     else:
         answer = _in_turn(problem)

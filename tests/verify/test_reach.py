@@ -177,9 +177,7 @@ def test_a_horizon_that_is_too_short_proves_nothing():
     assert answer.verdict is Verdict.PROVED
 
 
-def test_a_violation_between_samples_is_no_proof():
-    """At the samples the level is low; between them the equation takes it above."""
-    wave = """
+WAVE = """
 system wave {
   state x : real, t : real [s]
   x' = 6.283185307179586 * cos(6.283185307179586 * t / 1s) / 1s
@@ -188,8 +186,51 @@ system wave {
   init { x in [0, 0.01]; t = 0s }
 }
 """
-    answer = decide(problem(wave, "G x <= 0.5", "by reach { time = 3s }", horizon=2))
-    assert answer.verdict is Verdict.UNKNOWN and answer.evidence["share"] == 0
+"""At the samples ``x`` is where it was; between them it rises by one and falls by one."""
+
+
+def test_a_violation_between_samples_is_found_and_replays():
+    p = problem(WAVE, "G x <= 0.5", "by reach", horizon=2)
+    answer = decide(p)
+    assert answer.verdict is Verdict.FALSIFIED and "between samples" in answer.sentence
+    trace, between = answer.evidence["trace"], answer.evidence["between"]
+    parts = between["samples per step"]
+    assert not evaluate(p.item.formula, Trace(trace)) and evaluate(p.item.formula, Trace(trace[::parts]))
+    # sin(2 pi t) passes 0.5 at 1/12, and the event is the first sample after
+    start, at = trace[0]["x"], round(between["time"] * parts)
+    for k, row in enumerate(trace):
+        assert row["x"] == pytest.approx(start + math.sin(2 * math.pi * k / parts), abs=1e-3)
+    assert between["state"]["x"] == trace[at]["x"] > 0.5 >= trace[at - 1]["x"]
+
+
+def test_between_samples_a_window_is_as_long_as_it_was():
+    assert decide(problem(WAVE, "G[1s, 1s] x <= 0.5", "by reach", horizon=2)).verdict is Verdict.PROVED
+    answer = decide(problem(WAVE, "G[1s, 2s] x <= 0.5", "by reach", horizon=2))
+    assert answer.verdict is Verdict.FALSIFIED and answer.evidence["between"]["time"] == pytest.approx(1.125)
+
+
+VACUOUS = [
+    ("G (level * level >= -1m * 1m)", "nothing is unsafe"),
+    ("G (level + 1m < level -> level <= 0.1m)", "premise"),
+    ("G (level <= 3m | level >= 2m)", "nothing is unsafe"),
+]
+
+
+@pytest.mark.parametrize("method", ["by reach", "by falsify", "by statistical", ""])
+@pytest.mark.parametrize(("formula", "why"), VACUOUS)
+def test_what_cannot_fail_is_vacuous_by_any_method(formula, why, method):
+    answer = decide(problem(TANK, formula, method))
+    assert answer.verdict is Verdict.VACUOUS and why in answer.sentence
+
+
+@pytest.mark.parametrize("method", ["by reach", "by falsify", ""])
+def test_an_empty_initial_set_is_vacuous(method):
+    empty = TANK.replace("level in [0.4, 0.6]", "level in [0.4, 0.6]; level * level > 4m * m")
+    empty = empty.replace("4m * m", "4m * 1m")
+    answer = decide(problem(empty, "G level <= 1m", method))
+    assert answer.verdict is Verdict.VACUOUS and "no state" in answer.sentence
+    full = TANK.replace("level in [0.4, 0.6]", "level in [0.4, 0.6]; level * level > 0.2m * 1m")
+    assert decide(problem(full, "G level <= 3m", "by falsify { controller = shut }")).verdict is Verdict.UNKNOWN
 
 
 def test_difference_equations():

@@ -178,8 +178,7 @@ class _Form:
         reach = self.size @ positive + np.abs(bias)
         e = (self.e @ positive + 2 * (n + 4) * U64 * reach) * UP + TINY
         g = np.concatenate([self.g @ weight, self._owned(weight)], axis=1)
-        # n products and a bias, summed in any order
-        return _Form(self.c @ weight + bias, g, self._lost(n + 4, reach), e, self.single)
+        return _Form(self.c @ weight + bias, g, self._summed(weight, bias, reach), e, self.single)
 
     def scaled(self, factor: Any, plus: Any) -> _Form:
         """``x * factor + plus``, number by number."""
@@ -188,6 +187,22 @@ class _Form:
         e = (self.e * positive + 8 * U64 * reach) * UP + TINY
         d = (self.d * positive + self._lost(2, reach)) * UP
         return _Form(self.c * factor + plus, self.g * factor, d, e, self.single)
+
+    def _summed(self, weight: Any, bias: Any, reach: Any) -> Any:
+        """What sums of products in float32 may lose, in any order.
+
+        Every partial sum lies between the sum of the negative and that of the positive terms, and an addition loses at
+        most half a unit of one; what is zero is added without loss. Each product and each input is rounded once.
+        """
+        if not self.single:
+            return np.zeros_like(reach)
+        terms = (self.size > 1e-200) @ (weight != 0).astype(np.float64) + 2
+        radius = self.size - np.abs(self.c)
+        most, least = np.maximum(self.c + radius, 0), np.maximum(radius - self.c, 0)
+        rising, falling = np.maximum(weight, 0), np.maximum(-weight, 0)
+        plus = most @ rising + least @ falling + np.maximum(bias, 0)
+        minus = least @ rising + most @ falling + np.maximum(-bias, 0)
+        return (U32 * (terms * np.maximum(plus, minus) * 1.001 + 4 * reach) + 1e-37) * UP
 
     def _lost(self, roundings: int, reach: Any) -> Any:
         return (roundings * U32 * reach + 1e-37) * UP if self.single else np.zeros_like(reach)

@@ -18,6 +18,7 @@ from agentc.runtime.verify.answer import Answer, Verdict, unknown
 from agentc.runtime.verify.falsify import falsified, search
 from agentc.runtime.verify.network.mlp import Network
 from agentc.runtime.verify.problem import Problem
+from agentc.runtime.verify.reach.between import search_between
 from agentc.runtime.verify.reach.forms import Form
 from agentc.runtime.verify.reach.intervals import Floats
 from agentc.runtime.verify.reach.loop import Control, Loop
@@ -71,6 +72,10 @@ class ReachMethod:
             found, spent, _ = search(problem.within(0.25 * problem.left()), simulation, RUNS, 0)
             if found is not None and (enough or is_safety(formula)):
                 return falsified(NAME, found, spent, simulation)
+        if is_safety(formula) and system.integrator != "difference":
+            moment = search_between(problem.within(0.25 * problem.left()), controller, steps, RUNS // 2)
+            if moment is not None:
+                return moment
         loop = loop_of(system, controller, int(settings["order"]))
         atoms = propositions(formula, system.variables)
         boxes = initial_boxes(system)

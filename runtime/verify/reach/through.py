@@ -1,10 +1,10 @@
 """Affine forms through a network: the dependence of its outputs on the state is kept, what is lost is a slack.
 
 The relaxations are those of :mod:`agentc.runtime.verify.network.zonotope`; here every rounding is bounded, too, and
-that of a float32 evaluation of the network where it is asked for: each layer's computed values are off by at most
-``(k + 6) * 2**-24`` of the sum of magnitudes of ``k`` products, some of it
-to spare (Higham, "Accuracy and Stability of Numerical
-Algorithms", section 3.1).
+that of a float32 evaluation of the network where it is asked for (Higham, "Accuracy and Stability of Numerical
+Algorithms", section 4.2: what a sum loses is at most a unit roundoff of its partial sums, in any order). A partial sum
+lies between the sums of the negative and of the positive terms, and terms that are zero on the whole set, as those of
+inactive neurons are, lose nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agentc.runtime.verify.network.mlp import Floats, Network
+from agentc.runtime.verify.network.mlp import Floats, Layer, Network
 from agentc.runtime.verify.network.zonotope import relaxation
 from agentc.runtime.verify.reach.forms import Form
 
@@ -39,11 +39,12 @@ def through(network: Network, inputs: list[Form], single: bool = True) -> Throug
     for layer in network.layers:
         positive = np.abs(layer.weight)
         size = np.abs(c) + np.abs(g).sum(axis=2) + e
-        width = layer.weight.shape[1]  # of a float32 sum of so many products and a bias, and its inputs rounded before
-        unit = 2 * (width + 4) * U64 + ((width + 6) * U32 if single else 0.0)
+        reach = positive @ size + np.abs(layer.bias)[:, None]
+        rounding = 2 * (layer.weight.shape[1] + 4) * U64 * reach
+        if single:
+            rounding = rounding + _summed(layer, c, size) + 6 * U32 * reach
         c = layer.weight @ c + layer.bias[:, None]
         g = (layer.weight @ g.reshape(len(g), -1)).reshape(len(c), c.shape[1], -1)
-        rounding = unit * (positive @ size + np.abs(layer.bias)[:, None])
         if single and generators:  # as generators of their own, so that later layers add them with their signs
             e = positive @ e * ROOM + 1e-300
             g = _with_own(g, rounding * ROOM)
@@ -73,6 +74,18 @@ def through(network: Network, inputs: list[Form], single: bool = True) -> Throug
         lost = np.abs(g[i, :, generators:]).sum(axis=1) + e[i]
         outputs.append(Form(c[i], np.ascontiguousarray(g[i, :, :generators]), lost * ROOM))
     return Through(tuple(outputs), blame)
+
+
+def _summed(layer: Layer, c: Floats, size: Floats) -> Floats:
+    """What additions in float32 may lose: half a unit of a partial sum each, but those of zeros nothing."""
+    terms = (layer.weight != 0).astype(np.float64) @ (size > 1e-200) + 4
+    radius = size - np.abs(c)
+    most, least = np.maximum(c + radius, 0.0), np.maximum(radius - c, 0.0)
+    rising, falling, bias = np.maximum(layer.weight, 0.0), np.maximum(-layer.weight, 0.0), layer.bias[:, None]
+    plus = rising @ most + falling @ least + np.maximum(bias, 0.0)
+    minus = rising @ least + falling @ most + np.maximum(-bias, 0.0)
+    lost: Floats = U32 * 1.001 * terms * np.maximum(plus, minus)
+    return lost
 
 
 def _with_own(g: Floats, error: Floats) -> Floats:
