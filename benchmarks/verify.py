@@ -178,6 +178,7 @@ def _widths(instance: Any, folder: Path, runs: int) -> Iterator[Row]:
         yield Row(f"{instance.name}: width", None, None, "", None, "", "", None, answer.sentence)
         return
     system = agent.system
+    assert system is not None
     controller = controller_of(problem, f"{instance.controller}.onnx", system)
     lo, hi, violations = _sample(Simulation(system, controller, problem.item.formula, instance.horizon), agent, runs)
     low, high = answer.evidence["tube"][-1]
