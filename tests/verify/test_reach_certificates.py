@@ -80,6 +80,17 @@ def test_the_network_is_found_above_the_certificate(proofs):
     assert check(found[1], below).accepted
 
 
+def test_a_trained_policy_is_what_the_certificate_names(tmp_path):
+    from dataclasses import replace
+
+    weights, biases = random_mlp(np.random.default_rng(2), (2, 10, 10, 1))
+    write_mlp(tmp_path / "policy.onnx", weights, biases, "Tanh")
+    p = problem(PENDULUM, "G th <= 3rad", "by reach { controller = trained }", horizon=4)
+    document = document_of(replace(p, policy=tmp_path / "policy.onnx"))
+    (tmp_path / "certificates").mkdir()
+    assert document["subject"]["network"] == "policy.onnx" and check(document, tmp_path / "certificates").accepted
+
+
 def array(start, key, count, periods, n, width):
     shape = {"centres": (n,), "own": (n,), "columns": (n, width - n), "kept": (width - n,)}[key]
     raw = zlib.decompress(base64.b64decode(start[key]))

@@ -61,7 +61,9 @@ def verify(subject: Any, claim: Any, argument: Any, folder: Path) -> Mapping[str
     if periods != known and (periods > (known or periods) or not _ahead(item.formula) <= periods):
         raise RejectedError("the formula looks further than the tube reaches")
     name = str(item.settings.get("controller", "")) if item.method == "reach" else ""
-    if subject["network"] != (name if name.endswith(".onnx") else None):
+    if name == "trained" and isinstance(subject["network"], str):  # then the claim is about the policy that it names
+        name = subject["network"]
+    elif subject["network"] != (name if name.endswith(".onnx") else None):
         raise RejectedError("it is about another controller")
     content = network_of(folder, name, subject["digest"]) if subject["network"] else b""
     with np.errstate(all="ignore"):

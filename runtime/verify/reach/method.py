@@ -121,7 +121,7 @@ def _answer(
     made = certificate(problem, controller, proofs, steps)
     if made is None:
         return Answer(Verdict.PROVED, NAME, f"{said}; the tube is too large for a certificate", assumed, evidence)
-    finding = checked(made, problem)
+    finding = checked(made, problem, controller)
     if not finding.accepted:
         return unknown(NAME, f"the checker rejects the proof: {finding.reason}", **evidence)
     return Answer(Verdict.PROVED, NAME, said, assumed, {**evidence, **finding.facts}, made, checked=True)

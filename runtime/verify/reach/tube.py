@@ -161,6 +161,8 @@ def _text(arrays: Sequence[Any], kind: str) -> str:
     return base64.b64encode(zlib.compress(raw, 6)).decode("ascii")
 
 
-def checked(made: Certificate, problem: Problem) -> Finding:
+def checked(made: Certificate, problem: Problem, controller: Controller) -> Finding:
     """What the independent checker says of it, as it would be read from a file."""
-    return check(json.loads(json.dumps(made.data())), problem.folder)
+    trained = controller.path is not None and controller.path != problem.folder / controller.name
+    folder = controller.path.parent if controller.path is not None and trained else problem.folder
+    return check(json.loads(json.dumps(made.data())), folder)
