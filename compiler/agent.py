@@ -458,6 +458,6 @@ class AgentIR:
         return self.train is not None and self.train.settings.get("tasks") == "each"
 
     @property
-    def follows_plans(self) -> bool:
-        """Whether it learns to follow plans of timed subgoals (``train tgpo``): it is judged on whole traces then."""
-        return self.train is not None and self.train.algorithm == "tgpo"
+    def judged_on_traces(self) -> bool:
+        """Whether its learner reads whole traces of a declared system, and not automata (``train tgpo``, ``npc``)."""
+        return self.train is not None and self.train.algorithm in ("tgpo", "npc")

@@ -35,7 +35,7 @@ def check_configuration(spec: CheckedSpec) -> list[Diagnostic]:
     return found
 
 
-OWN_REWARD = ("tgpo", *STATE_POLICIES)
+OWN_REWARD = ("tgpo", "npc", *STATE_POLICIES)
 """Algorithms that are paid for what the formulas ask, whatever a ``reward`` says."""
 
 

@@ -484,8 +484,31 @@ DESCENT = TrainerSchema(
     ),
 )  # fmt: skip
 
+NPC = TrainerSchema(
+    "npc",
+    "A controller trained up the robustness of its rollouts in the declared system, which predicts what it will do.",
+    _settings(
+        tuple(s for s in _RUN if s.name != "envs"),
+        (
+            Setting("steps", "int", 2000, "Gradient steps to train for, each over a batch of rollouts.", 1),
+            Setting("rollout", "int", 20, "Gradient steps between two lines of the log.", 1, 1_000_000),
+            Setting("batch", "int", 128, "Rollouts of a gradient step.", 1, 100_000),
+            Setting("margin", "float", 0.1, "Robustness beyond which nothing is gained.", 0),
+            Setting("sharpness", "float", 10.0, "How sharp the smooth robustness is (log-sum-exp).", 0, low_open=True),
+            Setting("predict_every", "int", 5, "Steps between two predictions of a run.", 1, 100_000),
+            Setting("refine", "int", 60, "Gradient steps on the inputs where a prediction fails; 0 for none.", 0),
+            Setting("backup", "text", "", "The declared controller that acts where that fails too."),
+        ),
+        _ADAM,
+        tuple(s for s in _NETWORK if s.name not in ("history", "memory", "encoder")),
+        **{"learning_rate": 3e-3, "max_grad_norm": 1.0, "anneal": True, "normalize_observations": True},
+    ),
+    _DISCOUNT,
+)
+
 TRAINERS: dict[str, TrainerSchema] = {
-    schema.algorithm: schema for schema in (PPO, TGPO, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC, Q, CRM, DESCENT)
+    schema.algorithm: schema
+    for schema in (PPO, TGPO, NPC, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC, Q, CRM, DESCENT)
 }
 """Every algorithm that a ``train`` block may name."""
 

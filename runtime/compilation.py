@@ -71,10 +71,10 @@ def derive(agent: AgentIR) -> tuple[dict[str, bytes], list[Diagnostic]]:
     """The artifacts of all backends for an agent, by path; what a backend refuses is among the diagnostics."""
     artifacts: dict[str, bytes] = {}
     found: list[Diagnostic] = []
-    if agent.follows_plans:
+    if agent.judged_on_traces:
         found.append(report("AS1541", None, agent=agent.name))
     for name, backend in backends().items():
-        if agent.follows_plans and name in STEPWISE_BACKENDS:
+        if agent.judged_on_traces and name in STEPWISE_BACKENDS:
             continue
         try:
             emission = backend.emit(agent)

@@ -37,8 +37,8 @@ class CompiledAgent:
 
         Raises :class:`~agentc.lang.diagnostics.AgentcError` (AS0702) if an automaton is over budget.
         """
-        # who follows plans is judged on whole traces: its formulas may be such as no automaton can hold
-        stepwise = replace(agent, formulas=(), reward=None) if agent.follows_plans else agent
+        # its formulas may be such as no automaton can hold
+        stepwise = replace(agent, formulas=(), reward=None) if agent.judged_on_traces else agent
         with deciding(Arithmetic(ROUNDING)):
             machine, notes = compile_reward(stepwise)
         return CompiledAgent(agent, _ending(machine, agent), notes, frozenset(allow_extern))

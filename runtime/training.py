@@ -13,12 +13,16 @@ from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.configuration import CollectingConfig, StartingConfig, TrainingConfig
 from agentc.runtime.learn.machine_config import MachineConfig
 from agentc.runtime.learn.policy import Policy
+from agentc.runtime.learn.predictive import NPCConfig
 from agentc.runtime.learn.registry import LEARNERS, configuration_class
 from agentc.runtime.learn.starts import Starts
 from agentc.runtime.learn.stopping import stopping
 from agentc.runtime.learn.tgpo import TGPOConfig
 from agentc.runtime.learn.train import Callback, TrainResult, train
 from agentc.runtime.machine_table import tabulate
+from agentc.runtime.planning.problem import Problem, problem_of
+from agentc.runtime.predictive.model import Model, ModelEnv
+from agentc.runtime.predictive.predicting import Predicting, Predictor
 from agentc.runtime.runs import Run, begin_run
 from agentc.runtime.shield import FILE, ShieldTable
 from agentc.runtime.spec_vector import SpecVectorEnv
@@ -51,7 +55,7 @@ def configuration(agent: AgentIR, seed: int | None = None, steps: int | None = N
 
 def environment(
     compiled: CompiledAgent, config: TrainingConfig, shield: ShieldTable | None = None
-) -> SpecVectorEnv | TaskVectorEnv | SubgoalVectorEnv:
+) -> SpecVectorEnv | TaskVectorEnv | SubgoalVectorEnv | ModelEnv:
     """The environments that an agent is trained in: with the table of its machines where the learner reads one.
 
     ``shield`` masks the actions.
@@ -61,6 +65,10 @@ def environment(
     """
     if isinstance(config, TGPOConfig):
         return subgoal_vector(compiled.agent, config)
+    if isinstance(config, NPCConfig):
+        problem = problem_of(compiled.agent)
+        check_backup(problem, config.backup)
+        return ModelEnv(problem)
     counterfactual = getattr(config, "counterfactual", False)
     if counterfactual and getattr(config, "n_step", 1) > 1:
         raise AgentcError([report("AS1504", None, agent=compiled.agent.name, n_step=config.n_step)])  # type: ignore[attr-defined]
@@ -103,11 +111,31 @@ def train_agent(
         env.close()
 
 
-def actor_of(compiled: CompiledAgent, run: Run) -> Policy | Following:
-    """Who acts in evaluations of a run: its policy, or who follows plans with it.
+def actor_of(compiled: CompiledAgent, run: Run) -> Policy | Following | Predicting:
+    """Who acts in evaluations of a run: its policy, or who follows plans or predicts with it.
 
     Raises :class:`AgentcError`: AS0840 where there is no checkpoint, AS0841 where it is damaged.
     """
     policy = Policy.load(run.folder)
-    config = configuration(compiled.agent, run.seed) if compiled.agent.follows_plans else None
-    return Following(follower_of(compiled.agent, policy, config)) if isinstance(config, TGPOConfig) else policy
+    config = configuration(compiled.agent, run.seed) if compiled.agent.judged_on_traces else None
+    if isinstance(config, TGPOConfig):
+        return Following(follower_of(compiled.agent, policy, config))
+    if isinstance(config, NPCConfig):
+        return Predicting(policy, predictor_of(compiled.agent, policy, config))
+    return policy
+
+
+def predictor_of(agent: AgentIR, policy: Policy, config: NPCConfig) -> Predictor:
+    """Who predicts with a trained controller."""
+    problem = problem_of(agent)
+    check_backup(problem, config.backup)
+    model = Model(problem, config.sharpness)
+    return Predictor(policy.network, model, config.predict_every, config.refine, config.backup)
+
+
+def check_backup(problem: Problem, name: str) -> None:
+    """Raise :class:`AgentcError` (AS1542) for the name of a controller that the system does not declare."""
+    declared = [controller.name for controller in problem.system.controllers]
+    if name and name not in declared:
+        known = ", ".join(f"`{n}`" for n in declared) or "none"
+        raise AgentcError([report("AS1542", None, name=name, system=problem.system.name, known=known)])

@@ -55,7 +55,7 @@ class SubgoalsBackend:
             text = json.dumps(to_json(plan), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
             artifacts.append(Artifact(f"subgoals/{item.name}.json", text))
         assert all(n.severity is Severity.NOTE for n in notes)
-        planned = agent.system is not None or agent.follows_plans
+        planned = agent.system is not None or agent.judged_on_traces
         return Emission(tuple(artifacts), tuple(notes) if planned else ())
 
 

@@ -54,7 +54,8 @@ ROWS: tuple[Entry, ...] = (
     Entry("AS1540", "no-plan-in-time", ERROR,
           "no plan of timed subgoals satisfies the formulas within {last} steps",
           "a longer horizon, or wider intervals; `agentc plan` shows the subgoals"),
+    Entry("AS1542", "no-backup", ERROR, "`{name}` is no controller of the system `{system}`", "there is {known}"),
     Entry("AS1541", "judged-on-whole-traces", NOTE,
-          "`{agent}` follows plans and is judged on whole traces: there are no automata or monitors of it",
+          "`{agent}` is judged on whole traces: its bundle has no automata, monitors or reward machine",
           "`agentc monitor` follows its formulas step by step"),
 )

@@ -37,6 +37,11 @@ class Policy:
         """What the network is."""
         return self._network.architecture
 
+    @property
+    def network(self) -> ActorCritic:
+        """The network itself, for what computes gradients through it."""
+        return self._network
+
     @staticmethod
     def load(path: Path | str) -> Policy:
         """From the checkpoint in a folder. Raises AS0840 where there is none, AS0841 where it is damaged."""

@@ -21,6 +21,7 @@ from agentc.runtime.learn.descent_config import DescentConfig, WithAgent, refusa
 from agentc.runtime.learn.learner import Learner
 from agentc.runtime.learn.machine_config import MachineConfig, WithMachines
 from agentc.runtime.learn.ppo import PPOLearner
+from agentc.runtime.learn.predictive import Modelled, NPCConfig
 from agentc.runtime.learn.tgpo import Guided
 from agentc.runtime.learn.vector import VectorEnv
 
@@ -29,6 +30,11 @@ MakeLearner = Callable[[Architecture, Any, torch.Generator], Learner]
 LEARNERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
     "ppo": ("agentc.runtime.learn.ppo:PPOConfig", "agentc.runtime.learn.ppo:PPOLearner", {}),
     "tgpo": ("agentc.runtime.learn.tgpo:TGPOConfig", "agentc.runtime.learn.ppo:PPOLearner", {}),
+    "npc": (
+        "agentc.runtime.learn.predictive:NPCConfig",
+        "agentc.runtime.predictive.learner:npc",
+        {"head": "deterministic", "critic": False},
+    ),
     "dqn": (
         "agentc.runtime.learn.off_policy_config:DQNConfig",
         "agentc.runtime.learn.off_policy:dqn",
@@ -132,6 +138,10 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
         return env, _load(maker)(architecture, config, generator, env.table)
     if isinstance(config, DescentConfig) and isinstance(env, WithAgent):
         return env, _load(maker)(architecture, config, generator, env.compiled.agent)
+    if isinstance(config, NPCConfig):
+        if not isinstance(env, Modelled):
+            raise TypeError(f"`{config.algorithm}` learns through a declared system: the environment has none")
+        return env, _load(maker)(architecture, config, generator, env.problem)
     make: MakeLearner = _load(maker)
     learner = make(architecture, config, generator)
     if isinstance(env, Guided):

@@ -17,10 +17,10 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from agentc.compiler.signals.robustness import compile_robustness
-from agentc.runtime.envs.declared import DeclaredEnv
 from agentc.runtime.learn.policy import Policy
 from agentc.runtime.planning.problem import Problem
 from agentc.runtime.subgoals import telling
+from agentc.runtime.subgoals.judging import JudgedEnv
 from agentc.runtime.subgoals.proposals import Pool, Proposal
 from agentc.runtime.subgoals.propositions import FAR
 from agentc.runtime.subgoals.requirements import Schedule
@@ -155,59 +155,28 @@ class Following:
         return self.follower.policy.act(observation, mask, None)
 
 
-class FollowingEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
+class FollowingEnv(JudgedEnv):
     """A declared environment, as a policy that follows plans sees it: a plan is chosen at every reset."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], follower: Follower) -> None:
-        super().__init__(env)
-        if not isinstance(env.unwrapped, DeclaredEnv):
-            raise TypeError(f"{env.unwrapped} is no declared system")
-        self._inner, self._follower = env.unwrapped, follower
+        super().__init__(env, follower.problem)
+        self._follower = follower
         self._plan: Proposal | None = None
-        self._before: Floats | None = None
-        self._margins: Floats = np.zeros((1, 0))
-        self._trace: list[Floats] = []
-        problem = follower.problem
-        roles = ("task", "behavior", "safe", "assume")
-        self._judged = [
-            (item, compile_robustness(item.formula, problem.signals)) for item in problem.agent.of_role(*roles)
-        ]
         self.observation_space = spaces.Box(-np.inf, np.inf, (follower.told.size,), np.float32)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode and choose its plan."""
-        _, info = self.env.reset(seed=seed, options=options)
-        (self._plan,) = self._follower.choose(self._inner.batch.state)
-        self._before, self._trace = None, []
-        return self._seen(None), {**info, "plan": self._plan.plan.lines()}
+    def begun(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Choose a plan; ``info["plan"]`` has its lines."""
+        (self._plan,) = self._follower.choose(self.inner.batch.state)
+        return {**info, "plan": self._plan.plan.lines()}
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Act."""
-        _, reward, terminated, truncated, info = self.env.step(action)
-        seen = self._seen(self._inner.batch.action)
-        if terminated or truncated:
-            info = {**info, "agentc": {**info.get("agentc", {}), **self._verdicts()}}
-        return seen, reward, terminated, truncated, info
-
-    def _verdicts(self) -> dict[str, Any]:
-        """Of the whole trace, by the exact semantics."""
-        trace = np.nan_to_num(np.array(self._trace))[None]
-        truth = {item.name: (item.role, bool(f.satisfaction_at(trace)[0])) for item, f in self._judged}
-        return {
-            "satisfied": {n: held for n, (role, held) in truth.items() if role in ("task", "behavior")},
-            "violated": {n: not held for n, (role, held) in truth.items() if role == "safe"},
-            "assumptions_broken": tuple(n for n, (role, held) in truth.items() if role == "assume" and not held),
-        }
-
-    def _seen(self, input: Floats | None) -> NDArray[np.float32]:
-        told, batch = self._follower.told, self._inner.batch
-        now = told.columns(batch.state, input)
-        margins, _ = told.propositions.read(now, self._before)
-        self._before = now
-        self._trace.append(now[0])
+    def seen(self) -> NDArray[np.float32]:
+        """The state, and what is told of the plan."""
+        told, t = self._follower.told, len(self.trace) - 1
+        before = self.trace[-2][None] if t else None
+        margins, _ = told.propositions.read(self.trace[-1][None], before)
         assert self._plan is not None
         plan = self._plan.schedule
         one = Schedule(plan.start[None], plan.end[None])
-        said = telling.told(one, batch.steps.astype(np.int32), margins, told.scale, told.pool.last)
-        seen: NDArray[np.float32] = told.observed(batch.state, said)[0]
-        return seen
+        said = telling.told(one, np.array([t], np.int32), margins, told.scale, told.pool.last)
+        found: NDArray[np.float32] = told.observed(self.inner.batch.state, said)[0]
+        return found

@@ -26,10 +26,10 @@ Floats = NDArray[np.float64]
 Truths = NDArray[np.bool_]
 
 SOON = 6.0
-BONUS, MISS = 2.0, 1.0
+BONUS, MISS, NEARER = 2.0, 1.0, 3.0
 MARGIN = 0.05
 """How deep inside a proposition is wanted, as a share of how far it typically is: nothing is gained beyond."""
-FARTHEST = 3.0
+FARTHEST = 2.0
 """The greatest distance that counts, likewise."""
 
 
@@ -85,5 +85,5 @@ def potential(schedule: Schedule, t: Ints, margins: Floats, scale: Floats) -> Fl
     later = np.where(wait > 1, wait, NEVER)
     stage = (wait <= 1) | ((later < NEVER - last - 1) & (later == later.min(axis=1, keepdims=True)))
     short = np.minimum(np.maximum(MARGIN * scale - margins, 0.0) / scale, FARTHEST)
-    total: Floats = -np.where(stage, short, 0.0).sum(axis=1)
+    total: Floats = -NEARER * np.where(stage, short, 0.0).sum(axis=1)
     return total

@@ -1,0 +1,93 @@
+"""Training through the declared system: gradient ascent on the robustness of whole rollouts.
+
+Source: Meng, Fan, *Signal Temporal Logic Neural Predictive Control*, arXiv 2309.05131, section IV (a controller is
+rolled out through known dynamics and trained to raise the smoothed robustness of the rollout up to a margin).
+Deviations: the controller is closed-loop and told the time, where the paper's network returns a sequence of inputs;
+disturbances are drawn in training. Reproduce: ``agentc bench methods 30``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from agentc.runtime.learn.acting import Actor, GreedyActor
+from agentc.runtime.learn.architecture import Architecture
+from agentc.runtime.learn.learner import Moment
+from agentc.runtime.learn.networks.actor_critic import ActorCritic
+from agentc.runtime.learn.optimizer import FlatAdam, restore_weights, weights_of
+from agentc.runtime.learn.predictive import NPCConfig
+from agentc.runtime.learn.slots import State
+from agentc.runtime.learn.trajectory import Trajectory
+from agentc.runtime.learn.vector import Array
+from agentc.runtime.planning.problem import Problem
+from agentc.runtime.predictive.model import Model
+
+SCALING = 256
+"""Random rollouts that the inputs are scaled by."""
+
+
+class PredictiveLearner:
+    """A controller and its model; one call of :meth:`learn` is one gradient step over a batch of rollouts."""
+
+    def __init__(
+        self, architecture: Architecture, config: NPCConfig, generator: torch.Generator, problem: Problem
+    ) -> None:
+        self.architecture, self.config = architecture, config
+        self.network = ActorCritic(architecture, generator)
+        self.optimizer = FlatAdam(self.network)
+        self.actor: Actor = GreedyActor(self.network)
+        self.cycle = 0
+        self.model = Model(problem, config.sharpness)
+        self._scale(problem, config.seed)
+
+    def learn(self, trajectory: Trajectory | None, randomness: np.random.Generator, at: Moment) -> Mapping[str, float]:
+        """One step up the robustness of a batch of rollouts, as far as it is below the margin."""
+        c, model, simulator = self.config, self.model, self.model.simulator
+        start, _ = simulator.start(randomness, c.batch)
+        noise = torch.stack([simulator.noise(randomness, c.batch) for _ in range(model.last)], 1)
+        states, inputs = model.rollout(start, 0, self.network, noise)
+        trace = model.trace(states, inputs)
+        value = model.smooth(trace)
+        loss = torch.relu(c.margin - value).mean()
+        norm = self.optimizer.descend(loss, c.rate(at.steps - 1), c.max_grad_norm, (at.steps, at.updates))
+        exact = model.robustness(trace)
+        return {
+            "loss": float(loss.detach()),
+            "robustness": float(exact.mean()),
+            "satisfied": float((exact >= 0.0).mean()),
+            "grad_norm": norm,
+            "learning_rate": c.rate(at.steps - 1),
+        }
+
+    def state(self) -> dict[str, Array]:
+        """Weights and optimiser."""
+        tensors = {f"network/{k}": a for k, a in weights_of(self.network).items()}
+        return tensors | {f"optimizer/{k}": a for k, a in self.optimizer.state().items()}
+
+    def restore(self, state: State) -> None:
+        """Back from :meth:`state`."""
+        restore_weights(self.network, {k[8:]: a for k, a in state.items() if k.startswith("network/")})
+        self.optimizer.restore({k[10:]: a for k, a in state.items() if k.startswith("optimizer/")})
+
+    def _scale(self, problem: Problem, seed: int) -> None:
+        """Scale what is read by the spread of rollouts with constant random inputs."""
+        rng = np.random.default_rng([seed, 13])
+        lo, hi = problem.input_range
+        model = self.model
+        start, _ = model.simulator.start(rng, SCALING)
+        held = torch.tensor(rng.uniform(lo, hi, (SCALING, 1, len(lo)))).expand(-1, model.last, -1)
+        with torch.no_grad():
+            states, _ = model.rollout(start, 0, held)
+            rows = torch.cat([model.seen(states[:, t], t) for t in range(model.last + 1)])
+            spread = torch.quantile(rows[:: max(1, len(rows) // 10_000)].double(), 0.9, dim=0).abs()
+            self.network.input_scale.copy_((1.0 / spread.clamp(0.1, 10.0)).float())
+
+
+def npc(
+    architecture: Architecture, config: NPCConfig, generator: torch.Generator, problem: Problem
+) -> PredictiveLearner:
+    """The learner of ``train npc``."""
+    return PredictiveLearner(architecture, config, generator, problem)

@@ -1,0 +1,124 @@
+"""The declared system of a problem under a policy that is told the time, in torch: rollouts with gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agentc.compiler.signals.robustness import Robustness, compile_robustness
+from agentc.compiler.signals.smooth import smooth_value_and_gradient
+from agentc.runtime.envs.declared import DeclaredEnv
+from agentc.runtime.learn.networks.actor_critic import ActorCritic
+from agentc.runtime.learn.vector import Array, Observation, StepBatch
+from agentc.runtime.planning.problem import Problem
+from agentc.runtime.simulate import TorchSimulator
+
+Floats = NDArray[np.float64]
+
+
+class Model:
+    """A problem's system and formulas, for many trajectories at once."""
+
+    def __init__(self, problem: Problem, sharpness: float = 10.0) -> None:
+        self.problem, self.sharpness = problem, sharpness
+        self.simulator = TorchSimulator(problem.system)
+        self.formula: Robustness = compile_robustness(problem.formula, problem.signals)
+        self.outputs = [i for i, v in enumerate(problem.system.states) if v.name in problem.system.outputs]
+        self.lo, self.hi = (torch.tensor(b) for b in problem.input_range)
+        self.last = problem.last
+
+    @property
+    def size(self) -> int:
+        """How many numbers a policy reads: the outputs, and the share of the time that has passed."""
+        return len(self.outputs) + 1
+
+    def seen(self, state: Tensor, t: int) -> Tensor:
+        """What a policy reads, ``(batch, size)`` float32."""
+        passed = torch.full((len(state), 1), t / max(self.last, 1), dtype=state.dtype)
+        return torch.cat([state[:, self.outputs], passed], dim=1).float()
+
+    def control(self, network: ActorCritic, state: Tensor, t: int) -> Tensor:
+        """The inputs of a policy, ``(batch, m)``, within their ranges; gradients go through."""
+        action = network.policy((self.seen(state, t),)).mode().double()
+        return self.lo + (action + 1.0) * (0.5 * (self.hi - self.lo))
+
+    def rollout(
+        self, state: Tensor, first: int, policy: ActorCritic | Tensor, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """States ``(batch, steps + 1, n)`` and inputs ``(batch, steps, m)`` from step ``first`` to the last one.
+
+        ``policy`` is a network, or inputs ``(batch, steps, m)``; without ``noise`` disturbances are nominal.
+        """
+        steps, n = self.last - first, len(state)
+        nominal = torch.tensor(self.problem.disturbance).expand(n, -1)
+        mode = torch.zeros(n, dtype=torch.int64)
+        states, inputs = [state], []
+        for t in range(steps):
+            given = policy[:, t] if isinstance(policy, Tensor) else self.control(policy, state, first + t)
+            state, mode = self.simulator.step(state, mode, given, nominal if noise is None else noise[:, t])
+            states.append(state)
+            inputs.append(given)
+        whole = torch.stack(inputs, 1) if inputs else torch.zeros((n, 0, len(self.lo)), dtype=state.dtype)
+        return torch.stack(states, 1), whole
+
+    def trace(self, states: Tensor, inputs: Tensor) -> Tensor:
+        """Traces ``(batch, time, n + m)``, as the formulas read them: an input has the value that led to a step."""
+        first = torch.zeros_like(inputs[:, :1]) if inputs.shape[1] else torch.zeros(
+            (len(states), 1, len(self.lo)), dtype=states.dtype
+        )
+        return torch.cat([states, torch.cat([first, inputs], dim=1)], dim=2)
+
+    def robustness(self, trace: Tensor) -> Floats:
+        """The exact robustness of whole traces, ``(batch,)``."""
+        found: Floats = self.formula.robustness_at(trace.detach().numpy())
+        return found
+
+    def smooth(self, trace: Tensor) -> Tensor:
+        """The smooth robustness (log-sum-exp) of whole traces, ``(batch,)``; gradients go through."""
+        found: Tensor = _Smooth.apply(trace, self)  # type: ignore[no-untyped-call]
+        return found
+
+
+class _Smooth(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, trace: Tensor, model: Model) -> Tensor:
+        value, gradient = smooth_value_and_gradient(model.formula, trace.detach().numpy(), beta=model.sharpness)
+        ctx.gradient = torch.from_numpy(np.ascontiguousarray(gradient))
+        return torch.from_numpy(np.ascontiguousarray(value))
+
+    @staticmethod
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor, None]:
+        return weights[:, None, None] * ctx.gradient, None
+
+
+class ModelEnv:
+    """The spaces of a policy that is trained in a model; it is never stepped.
+
+    A :class:`~agentc.runtime.learn.vector.VectorEnv` in form, so that the loop is the one of every learner.
+    """
+
+    num_envs = 1
+    action_mask: NDArray[np.bool_] | None = None
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        size = len([v for v in problem.system.states if v.name in problem.system.outputs]) + 1
+        self.observation_space: gymnasium.Space[Any] = spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self.action_space: gymnasium.Space[Any] = DeclaredEnv(problem.system, problem.last).action_space
+
+    def reset(self, seed: int | None) -> Observation:
+        """Not asked for: the learner simulates."""
+        raise RuntimeError("a model is simulated, not stepped")
+
+    def step(self, actions: Array) -> StepBatch:
+        """Not asked for: the learner simulates."""
+        raise RuntimeError("a model is simulated, not stepped")
+
+    def close(self) -> None:
+        """Nothing is held."""

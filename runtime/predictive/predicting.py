@@ -1,0 +1,190 @@
+"""A controller that predicts: it acts while its prediction satisfies the formulas, else something is done about it.
+
+Source: Meng, Fan, *Signal Temporal Logic Neural Predictive Control*, arXiv 2309.05131, section IV (roll out, check,
+execute, roll out again; a backup policy where the check fails). Deviation: a prediction is the controller's own rollout
+behind what has happened so far, so that what is checked is the robustness of the whole trace. Where it fails, the
+inputs to come are moved up the gradient of the robustness, from the prediction; where that fails too the declared
+controller that is named ``backup`` acts, if there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agentc.runtime.learn.networks.actor_critic import ActorCritic
+from agentc.runtime.learn.policy import Policy
+from agentc.runtime.predictive.model import Model
+from agentc.runtime.subgoals.judging import JudgedEnv
+
+Floats = NDArray[np.float64]
+Truths = NDArray[np.bool_]
+
+RATE = 0.1
+"""The step size of the refinement, in units of half an input's range."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of runs: traces ``(batch, last + 1, n + m)``, whether each satisfies the formulas by the exact
+    semantics, and in what share of the predictions the policy, the refinement and the backup acted."""
+
+    traces: Floats
+    satisfied: Truths
+    shares: Mapping[str, float]
+
+
+class Predictor:
+    """Decides, for rows of states with their past, what is done in the next steps.
+
+    Args:
+        network: the trained controller.
+        model: the declared system and the formulas.
+        every: steps between two predictions.
+        refine: the most gradient steps of a refinement; 0 for none.
+        backup: the name of a declared controller, or nothing.
+    """
+
+    def __init__(self, network: ActorCritic, model: Model, every: int = 5, refine: int = 60, backup: str = "") -> None:
+        self.network, self.model, self.every, self.refine, self.backup = network, model, every, refine, backup
+
+    def decide(self, past: Floats, t: int) -> tuple[Floats, NDArray[np.int64]]:
+        """The inputs ``(batch, k, m)`` of the next ``k <= every`` steps, and who chose them: 0 the policy, 1 the
+        refinement, 2 the backup. ``past`` are the traces so far, ``(batch, t + 1, n + m)``.
+        """
+        model, n = self.model, len(self.model.problem.system.states)
+        state, before = torch.tensor(past[:, -1, :n]), torch.tensor(past)
+        k = min(self.every, model.last - t)
+        with torch.no_grad():
+            states, inputs = model.rollout(state, t, self.network)
+            predicted = model.robustness(self._whole(before, states, inputs))
+        chosen = inputs.numpy()[:, :k].copy()
+        who = np.zeros(len(past), np.int64)
+        failing = np.flatnonzero(predicted < 0.0)
+        if len(failing) and self.refine:
+            found, value = self._refined(before[failing], state[failing], t, inputs[failing])
+            good = value >= 0.0
+            chosen[failing[good]], who[failing[good]] = found[good, :k], 1
+            failing = failing[~good]
+        if len(failing) and self.backup:
+            with torch.no_grad():
+                held = state[failing]
+                mode = torch.zeros(len(failing), dtype=torch.int64)
+                nominal = torch.tensor(model.problem.disturbance).expand(len(failing), -1)
+                for step in range(k):
+                    given = model.simulator.control(self.backup, held)
+                    chosen[failing, step] = given.numpy()
+                    held, mode = model.simulator.step(held, mode, given, nominal)
+            who[failing] = 2
+        return chosen, who
+
+    def run(self, start: Floats, seed: int) -> Ran:
+        """Runs from states ``(batch, n)``, with disturbances drawn from ``seed``."""
+        model, batch = self.model, len(start)
+        simulator, rng = model.simulator.numpy, np.random.default_rng([seed, 11])
+        width = start.shape[1] + len(model.problem.system.inputs)
+        traces = np.zeros((batch, model.last + 1, width))
+        traces[:, 0, : start.shape[1]] = start
+        state, mode, counts = start, np.zeros(batch, np.int64), np.zeros(3)
+        t = 0
+        while t < model.last:
+            inputs, who = self.decide(traces[:, : t + 1], t)
+            counts += np.bincount(who, minlength=3)
+            for given in inputs.transpose(1, 0, 2):
+                state, mode = simulator.step(state, mode, given, simulator.noise(rng, batch))
+                t += 1
+                traces[:, t] = np.concatenate([state, given], axis=1)
+        satisfied: Truths = np.asarray(model.formula.satisfaction_at(traces), np.bool_)
+        shares = counts / max(counts.sum(), 1.0)
+        return Ran(traces, satisfied, dict(zip(("policy", "refined", "backup"), shares.tolist(), strict=True)))
+
+    # ------------------------------------------------------------ parts
+
+    def _whole(self, past: Tensor, states: Tensor, inputs: Tensor) -> Tensor:
+        """The past with what is predicted behind it."""
+        return torch.cat([past, torch.cat([states[:, 1:], inputs], dim=2)], dim=1)
+
+    def _refined(self, past: Tensor, state: Tensor, t: int, guess: Tensor) -> tuple[Floats, Floats]:
+        """Inputs moved up the gradient of the robustness, the best that were met, and their exact robustness."""
+        model = self.model
+        middle, half = (model.lo + model.hi) / 2, (model.hi - model.lo) / 2
+        raw = ((guess - middle) / half).clamp(-1.0, 1.0).clone().requires_grad_(True)
+        first, second = torch.zeros_like(raw), torch.zeros_like(raw)
+        best, value = guess.numpy().copy(), np.full(len(guess), -np.inf)
+        for step in range(1, self.refine + 1):
+            inputs = middle + half * raw
+            states, _ = model.rollout(state, t, inputs)
+            trace = self._whole(past, states, inputs)
+            exact = model.robustness(trace)
+            better = exact > value
+            best[better], value[better] = inputs.detach().numpy()[better], exact[better]
+            if (value >= 0.0).all():
+                break
+            (gradient,) = torch.autograd.grad(model.smooth(trace).sum(), raw)
+            gradient = torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
+            with torch.no_grad():  # Adam, Kingma and Ba (2015), up the gradient, within the ranges
+                first = 0.9 * first + 0.1 * gradient
+                second = 0.99 * second + 0.01 * gradient.square()
+                move = (first / (1 - 0.9**step)) / ((second / (1 - 0.99**step)).sqrt() + 1e-8)
+                raw += RATE * move
+                raw.clamp_(-1.0, 1.0)
+        return best, value
+
+
+class Predicting:
+    """A predictor as an actor of evaluations."""
+
+    def __init__(self, policy: Policy, predictor: Predictor) -> None:
+        self.policy, self.predictor = policy, predictor
+        self._env: PredictedEnv | None = None
+
+    def within(self, env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+        """The environment with the time in what is observed, and with verdicts at the end."""
+        self._env = PredictedEnv(env, self.predictor)
+        return self._env
+
+    def check_spaces(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> None:
+        """Raises AS0844 for a policy of other spaces."""
+        self.policy.check_spaces(observation_space, action_space)
+
+    def act(self, observation: Any, mask: Any, randomness: np.random.Generator | None) -> Any:
+        """What the prediction that was last made says, for the one row there is."""
+        assert self._env is not None
+        return self._env.chosen()[None].astype(np.float32)
+
+
+class PredictedEnv(JudgedEnv):
+    """A declared environment, as a controller that predicts sees it."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], predictor: Predictor) -> None:
+        super().__init__(env, predictor.model.problem)
+        self._predictor = predictor
+        self._ahead: list[Floats] = []
+        self.observation_space = spaces.Box(-np.inf, np.inf, (predictor.model.size,), np.float32)
+
+    def chosen(self) -> Floats:
+        """The inputs of the next step."""
+        if not self._ahead:
+            past = np.nan_to_num(np.array(self.trace))[None]
+            inputs, _ = self._predictor.decide(past, len(self.trace) - 1)
+            self._ahead = list(inputs[0])
+        return self._ahead.pop(0)
+
+    def begun(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Nothing is planned yet."""
+        self._ahead = []
+        return info
+
+    def seen(self) -> NDArray[np.float32]:
+        """The outputs and the time."""
+        state = torch.tensor(self.inner.batch.state)
+        found: NDArray[np.float32] = self._predictor.model.seen(state, len(self.trace) - 1).numpy()[0]
+        return found
