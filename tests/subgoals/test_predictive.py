@@ -18,7 +18,8 @@ from agentc.runtime.predictive.model import Model, ModelEnv
 from agentc.runtime.predictive.predicting import Predicting, Predictor
 from agentc.runtime.training import configuration
 
-NPC = TEXT.replace(TEXT[TEXT.index("train tgpo") : TEXT.rindex("}")], "train npc { steps = 40; batch = 16; hidden = 16 }\n")
+TGPO = TEXT[TEXT.index("train tgpo") : TEXT.rindex("}")]
+NPC = TEXT.replace(TGPO, "train npc { steps = 40; batch = 16; hidden = 16 }\n")
 
 
 def problem():
