@@ -12,7 +12,8 @@ then on, and whether it is among those that are required next and not now.
 
 *Paid* at step ``t``: ``BONUS`` for each run that ends here, ``-MISS`` where something required does not hold; and the
 difference of a potential, which says how far off the stage is that lies before a row, in units of how far its
-propositions typically are.
+propositions typically are. With the potential of an end at 0 such shaping would change no policy's worth (Ng, Harada,
+Russell, ICML 1999); a row that has missed keeps its potential, so that a near miss is worth more than a far one.
 """
 
 from __future__ import annotations
@@ -77,8 +78,7 @@ def judged(schedule: Schedule, t: Ints, holds: Truths) -> tuple[Floats, Truths]:
 def potential(schedule: Schedule, t: Ints, margins: Floats, scale: Floats) -> Floats:
     """How far off the stage is that lies before a row at step ``t``, as a negative number ``(batch,)``.
 
-    The stage are the propositions that are required now, and of those that are not the ones required next. Shaping by
-    the differences of a potential leaves the best policy what it is (Ng, Harada, Russell, ICML 1999).
+    The stage are the propositions that are required now, and of those that are not the ones required next.
     """
     rows, last = np.arange(len(t)), schedule.start.shape[-1] - 2
     wait = schedule.start[rows, :, np.minimum(t + 1, last + 1)] - t[:, None]

@@ -124,8 +124,10 @@ class SubgoalVectorEnv:
         self._margins, holds = self.told.propositions.read(now, self._before)
         self._before = now
         paid, missed = telling.judged(self._schedule, t, holds)
+        # a row that has missed keeps what it came nearer to; the potential of what would follow is not refunded
+        reached = telling.potential(self._schedule, t - 1, self._margins, self.told.scale)
         nearer = telling.potential(self._schedule, t, self._margins, self.told.scale)
-        paid += nearer - self._potential
+        paid += np.where(missed, reached, nearer) - self._potential
         self._potential = nearer
         self._returns += paid
         missed |= self._missed
