@@ -13,6 +13,7 @@ from agentc.benchmarks.methods.page import PAGE, standings, table, write_page
 from agentc.benchmarks.methods.records import Standing, standing
 from agentc.benchmarks.methods.running import carry_out
 from agentc.runtime.cli.waiting import Waiting
+from agentc.runtime.learn.aggregate import interquartile_mean
 
 
 def show(which: str | None, form: str, runs: Path, *, again: bool = False) -> int:
@@ -33,6 +34,12 @@ def show(which: str | None, form: str, runs: Path, *, again: bool = False) -> in
     return 0
 
 
+def _means(s: Standing, arm: str) -> dict[str, float]:
+    """Every figure of an arm."""
+    names = dict.fromkeys(name for r in s.runs if r.arm == arm for name in sorted(r.figures))
+    return {name: round(interquartile_mean(s.figures(arm, name)), 4) for name in names}
+
+
 def _data(s: Standing) -> dict[str, Any]:
     e, c = s.experiment, s.comparison
     return {
@@ -44,6 +51,7 @@ def _data(s: Standing) -> dict[str, Any]:
         "control": e.control,
         "method": e.method,
         "arms": {arm.name: s.figures(arm.name) for arm in e.arms},
+        "interquartile means": {arm.name: _means(s, arm.name) for arm in e.arms},
         "gain": None if c is None else [c.gain.lower, c.gain.mean, c.gain.upper],
         "verdict": None if c is None else c.verdict.value,
         "missing": [list(m) for m in s.missing],

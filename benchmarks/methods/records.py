@@ -102,9 +102,10 @@ class Standing:
     missing: tuple[tuple[str, int], ...]
     comparison: Comparison | None
 
-    def figures(self, arm: str) -> list[float]:
-        """The metric of an arm's runs, in the order of the seeds."""
-        by_seed = {r.seed: float(r.figures[self.experiment.metric]) for r in self.runs if r.arm == arm}
+    def figures(self, arm: str, name: str = "") -> list[float]:
+        """A figure (the metric, if none is named) of an arm's runs that have it, in the order of the seeds."""
+        name = name or self.experiment.metric
+        by_seed = {r.seed: float(r.figures[name]) for r in self.runs if r.arm == arm and name in r.figures}
         return [by_seed[seed] for seed in self.experiment.seeds if seed in by_seed]
 
     @property
