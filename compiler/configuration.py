@@ -64,14 +64,12 @@ def _train(train: CheckedTrain, *, rewarded: bool) -> list[Diagnostic]:
 
 
 def _until(agent: CheckedAgent) -> list[Diagnostic]:
-    """Training that ends with a proof needs an item that asks for it, and a policy of the state alone."""
+    """Training that ends with a proof needs an item that asks for it."""
     assert agent.train is not None
     asked = {v.name for v in agent.verifies if v.bound is None}
     found: list[Diagnostic] = []
     for name in proved_names(agent.train.until):
-        if agent.train.algorithm not in STATE_POLICIES:
-            found.append(report("AS1362", agent.train.algorithm_span, algorithm=agent.train.algorithm, name=name))
-        elif name not in asked:
+        if name not in asked:
             found.append(report("AS1363", agent.train.span, name=name))
     return found
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from agentc.compiler.agent import AgentIR
-from agentc.compiler.training_config import proved_names
+from agentc.compiler.training_config import STATE_POLICIES, proved_names
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.configuration import TrainingConfig
@@ -27,7 +27,8 @@ from agentc.runtime.learn.resets.counterexamples import Counterexamples
 from agentc.runtime.learn.starts import Starts
 from agentc.runtime.learn.train import Callback, Finish, TrainResult, Update
 from agentc.runtime.runs import POLICY, PROOFS, Run, read_json, write_json
-from agentc.runtime.training import train_agent
+from agentc.runtime.spec_observation import OBSERVATION
+from agentc.runtime.training import environment, train_agent
 from agentc.runtime.verify.answer import Answer, Verdict
 from agentc.runtime.verify.method import decide, method, names
 from agentc.runtime.verify.problem import problem_of
@@ -72,6 +73,7 @@ def train_until_proved(
     agent = compiled.agent
     assert agent.train is not None and agent.system is not None
     items = items_of(agent)
+    _refuse_policy(compiled, config, next(iter(items)))
     for name, index in items.items():
         _refuse(agent, name, index, folder)
     story: list[dict[str, Any]] = list(_story(run)) if resume else []
@@ -109,6 +111,22 @@ def items_of(agent: AgentIR) -> dict[str, int]:
     }
 
 
+def _refuse_policy(compiled: CompiledAgent, config: TrainingConfig, name: str) -> None:
+    """Raise AS1362 for a policy that reads more than the state."""
+    if config.algorithm in STATE_POLICIES:
+        return
+    env = environment(compiled, config)
+    try:
+        parts = getattr(env.observation_space, "spaces", {"": env.observation_space})
+    finally:
+        env.close()
+    hidden = str(getattr(config, "privileged", "")).split()
+    read = [key for key in parts if key not in hidden]
+    if read not in ([OBSERVATION], [""]) or config.history:
+        more = " ".join(key for key in parts if key not in ("", OBSERVATION))
+        raise AgentcError([report("AS1362", None, algorithm=config.algorithm, name=name, more=more)])
+
+
 def _refuse(agent: AgentIR, name: str, index: int, folder: Path) -> None:
     """Raise AS1365 for an item that its method cannot be asked, whatever is trained."""
     item = agent.verifies[index]
@@ -123,7 +141,8 @@ class _Pause:
     """Stops a run where it is to be verified, and says so to nobody."""
 
     def __init__(self, config: TrainingConfig, callbacks: Sequence[Callback]) -> None:
-        self._each, self._rollout, self._callbacks = max(1, config.steps // ROUNDS), config.rollout, callbacks
+        self._each, self._callbacks = max(1, config.steps // ROUNDS), callbacks
+        self._rollout = config.rollout * int(getattr(config, "envs", 1))
         self._begun: int | None = None
         self.met = False
 

@@ -51,6 +51,8 @@ class DeclaredRows:
             self._left[row] = 0
             if "task" in said:
                 self.batch.place(row, with_task(self.batch.system, self.batch.situation(row), said["task"]))
+            if "state" in said:
+                self.batch.place(row, self._begun(self.batch.situation(row), said["state"]))
             if "snapshot" in said:
                 self.batch.place(row, self._state_of(said["snapshot"]))
                 self._left[row] = said["snapshot"].get("limit", 0)
@@ -62,6 +64,11 @@ class DeclaredRows:
             truncated = truncated | (self._left == 1)
             self._left = np.maximum(self._left - 1, 0)
         return terminated, truncated
+
+    def _begun(self, drawn: Situation, values: Mapping[str, Any]) -> Situation:
+        """The start that was drawn, with some states as they are told by name."""
+        state = [float(values.get(name, x)) for name, x in zip(self._states, drawn.state, strict=True)]
+        return Situation(tuple(state), drawn.mode, drawn.steps, drawn.action)
 
     def _state_of(self, snapshot: Mapping[str, Any]) -> Situation:
         """Where a recorded episode was after its first actions; played once and kept."""

@@ -41,7 +41,7 @@ ROWS: tuple[Entry, ...] = (
           "write `until proved(f)`, several joined by `&`, or an expectation such as `until satisfaction(f) >= 0.99`"),
     Entry("AS1361", "no-descent", _E, "`descent` cannot train `{agent}`: {reason}"),
     Entry("AS1362", "unprovable-training", _E, "`{algorithm}` trains a policy that `proved({name})` cannot be about",
-          "`descent` trains a policy of the declared state alone, which a verifier reads"),
+          "it reads more than the state: say `privileged = \"{more}\"`, or train by `descent`"),
     Entry("AS1363", "nothing-to-prove", _E, "training is to end with `{name}` proved, and no item verifies it",
           "write `verify {name} by reach {{ controller = trained }}`"),
     Entry("AS1364", "no-trained-policy", _E, "`{agent}` has no trained policy", "`agentc train` makes one"),

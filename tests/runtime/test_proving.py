@@ -129,6 +129,43 @@ def test_a_run_that_was_interrupted_goes_on(tmp_path):
     assert a == b
 
 
+PPO = CART.replace("LIMIT", "1.5m").replace(
+    "  train descent until proved(there) { steps = 400; hidden = 8; seed = 0 }",
+    "  prop near = abs(x) <= 0.2m\n  reward { near : 0.1; there : 1 }\n"
+    '  train ppo until proved(there) { steps = 1000; envs = 8; rollout = 15; hidden = 8; privileged = "HIDDEN" }',
+)
+
+
+def test_learning_from_episodes_is_verified_in_turns_and_begins_where_a_proof_failed(tmp_path):
+    compiled = compiled_of(PPO.replace("HIDDEN", "automaton time_left"))
+    run = run_of("Parker", 0, tmp_path)
+    ended = train_until_proved(compiled, configuration(compiled.agent), run, tmp_path)
+    story = json.loads((run.folder / PROOFS).read_text())["rounds"]
+    assert len(story) == ended.rounds >= 2 and all(r["items"][0]["item"] == "there" for r in story)
+    reading = controller_of(problem_of(compiled.agent, 0, policy=run.folder / "policy.onnx"), "trained",
+                            compiled.agent.system).reading  # fmt: skip
+    assert (reading.network.inputs, reading.network.outputs) == (2, 1)
+
+
+def test_a_policy_that_reads_more_than_the_state_is_refused(tmp_path):
+    compiled = compiled_of(PPO.replace("HIDDEN", "time_left"))
+    with pytest.raises(AgentcError) as error:
+        train_until_proved(compiled, configuration(compiled.agent), run_of("Parker", 0, tmp_path), tmp_path)
+    assert [d.code for d in error.value.diagnostics] == ["AS1362"]
+
+
+def test_episodes_of_declared_systems_begin_in_states_that_are_told():
+    from agentc.runtime.learn.starts import Starts
+
+    compiled = compiled_of(PPO.replace("HIDDEN", "automaton time_left"))
+    env = environment(compiled, configuration(compiled.agent))
+    reset = Counterexamples(["x", "v"], share=1.0)
+    reset.add(np.array([[0.55, 0.15]]))
+    env.options = Starts(reset=reset).options
+    first = env.reset([3] * env.num_envs)
+    np.testing.assert_allclose(first["observation"], [[0.55, 0.15]] * env.num_envs, atol=1e-6)
+
+
 def learner_of(text, **changes):
     compiled = compiled_of(text)
     config = replace(configuration(compiled.agent), **changes)
