@@ -31,7 +31,7 @@ from agentc.runtime.spec_observation import OBSERVATION
 from agentc.runtime.training import environment, train_agent
 from agentc.runtime.verify.answer import Answer, Verdict
 from agentc.runtime.verify.method import decide, method, names
-from agentc.runtime.verify.problem import problem_of
+from agentc.runtime.verify.problem import Problem, problem_of
 
 ROUNDS = 10
 """How often a run is verified, if no loss of zero calls for it sooner."""
@@ -132,7 +132,7 @@ def _refuse(agent: AgentIR, name: str, index: int, folder: Path) -> None:
     item = agent.verifies[index]
     if item.method is None or item.method not in names():
         return
-    why = method(item.method).refusal(problem_of(agent, index, folder))
+    why = method(item.method).refusal(Problem(agent, item, folder))
     if why is not None:
         raise AgentcError([report("AS1365", item.span, name=name, method=item.method, reason=why)])
 

@@ -166,6 +166,7 @@ def _specs(
             answer = came.answer
             if answer is not None and answer.certificate is not None:
                 answer = replace(answer, certificate=answer.certificate.placed(task.folder, folders[at]))
+                _beside(answer, task.policy, folders[at])
             rows[at] = (task.label, answer, came.diagnostics, task.agent.verifies[task.index].span)
             live.told(task.label, came.answer.word if came.answer else "refused")
     order = sorted(rows)
@@ -175,6 +176,20 @@ def _specs(
         if of:
             _kept(agent, spec_of(result, agent.name), of, out / f"{agent.name}.agent")
     return code
+
+
+def _beside(answer: Answer, policy: Path | None, folder: Path) -> None:
+    """Put the trained policy that a certificate is about where the certificate will lie."""
+    import shutil
+
+    certificate = answer.certificate
+    if certificate is None or policy is None or certificate.subject.get("network") != policy.name:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(policy, folder / policy.name)
+    except OSError as error:
+        raise AgentcError([report("AS0808", None, path=str(folder), reason=_reason(error))]) from error
 
 
 def _kept(agent: AgentIR, spec: Path, rows: Sequence[dict[str, Any]], folder: Path) -> None:
