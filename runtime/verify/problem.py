@@ -85,18 +85,7 @@ class Problem:
 def problem_of(
     agent: AgentIR, index: int, folder: Path = Path("."), progress: Progress = silent, policy: Path | None = None
 ) -> Problem:
-    """The ``index``-th item of an agent, with the time that it gives itself.
-
-    The trained policy of a declared system is an ONNX file like any other: the item names it, and the folder is the
-    policy's. Raises :class:`AgentcError` (AS1364) if there is none.
-    """
+    """The ``index``-th item of an agent, with the time that it gives itself."""
     item = agent.verifies[index]
-    laws = [c.name for c in agent.system.controllers] if agent.system is not None else [TRAINED]
-    if item.settings.get("controller") == TRAINED and TRAINED not in laws:  # the file that it is, in its own folder
-        policy = Problem(agent, item, folder, policy=policy).network_file(TRAINED)
-        assert policy is not None
-        item = replace(item, settings={**item.settings, "controller": policy.name})
-        agent = replace(agent, verifies=(*agent.verifies[:index], item, *agent.verifies[index + 1 :]))
-        folder = policy.parent
     seconds = float(item.settings.get("time", 60.0))  # type: ignore[arg-type]
     return Problem(agent, item, folder, seconds, progress, policy=policy)

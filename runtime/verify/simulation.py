@@ -21,6 +21,7 @@ from agentc.compiler.logic.trace import Trace
 from agentc.compiler.systems.dynamics import bounds
 from agentc.compiler.systems.graph import decode
 from agentc.compiler.systems.simulate import Simulator
+from agentc.compiler.verify_config import TRAINED
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.lang.spelling import nearest
 from agentc.runtime.verify.network.onnx_reader import Reading, read_onnx
@@ -53,7 +54,7 @@ def controller_of(problem: Problem, name: str, system: SystemIR) -> Controller:
                 [report("AS1316", problem.item.span, path=name, network=f"{found[0]} inputs and {found[1]} outputs",
                         other=f"system `{system.name}`", wanted=f"{wanted[0]} states and {wanted[1]} inputs")]
             )  # fmt: skip
-        return Controller(name, reading, path)
+        return Controller(path.name if name == TRAINED else name, reading, path)
     known = [c.name for c in system.controllers]
     if name and name not in known:
         listed = f"the system has {', '.join(f'`{n}`' for n in known)}; a network is named by its `.onnx` file"

@@ -73,8 +73,7 @@ def test_what_was_proved_holds_on_runs(parked):
     compiled, run, *_ = parked
     problem = problem_of(compiled.agent, 0, policy=run.folder / "policy.onnx")
     system = compiled.agent.system
-    name = str(problem.item.settings["controller"])
-    simulation = Simulation(system, controller_of(problem, name, system), problem.item.formula, 15)
+    simulation = Simulation(system, controller_of(problem, "trained", system), problem.item.formula, 15)
     rng = np.random.default_rng(0)
     start, _ = simulation.simulator.start(rng, 200)
     for row in start[:40]:
@@ -144,7 +143,7 @@ def test_learning_from_episodes_is_verified_in_turns_and_begins_where_a_proof_fa
     story = json.loads((run.folder / PROOFS).read_text())["rounds"]
     assert len(story) == ended.rounds >= 2 and all(r["items"][0]["item"] == "there" for r in story)
     problem = problem_of(compiled.agent, 0, policy=run.folder / "policy.onnx")
-    reading = controller_of(problem, "policy.onnx", compiled.agent.system).reading
+    reading = controller_of(problem, "trained", compiled.agent.system).reading
     assert (reading.network.inputs, reading.network.outputs) == (2, 1)
 
 

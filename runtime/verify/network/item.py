@@ -11,6 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from agentc.compiler.logic.ir import CONNECTIVES, Formula, Node, Term, postorder
+from agentc.compiler.verify_config import TRAINED
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.verify.problem import Problem
 
@@ -25,7 +26,7 @@ def network_refusal(problem: Problem) -> str | None:
     if problem.item.bound is not None:
         return "it asks for a probability"
     controller = problem.settings("network").get("controller", "")
-    if not str(controller).endswith(".onnx"):
+    if not str(controller).endswith(".onnx") and controller != TRAINED:
         return "it names no controller that is an ONNX file"
     if problem.agent.system is None:
         return "the agent has no declared system"
