@@ -7,7 +7,6 @@ computes the masks of that language; what is ours is which language it is, the b
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -71,7 +70,7 @@ class Decoder:
         self._choices: dict[tuple[int, int], tuple[bytes, ...]] = {}
         self._fits: dict[tuple[int, int, int, int | None, int], NDArray[np.int32]] = {}
         self._costs_of: dict[str, CostsToEnd] = {}
-        self.fill: Callable[[Any, Any, int], None] = importlib.import_module("llguidance.numpy").fill_next_token_bitmask
+
         eos = vocabulary.eos
         self.eos_bit = (eos >> 5, np.array(1 << (eos & 31), np.uint32).view(np.int32)[()])
         """The word of a mask that holds the end token, and its bit there."""

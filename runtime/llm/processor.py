@@ -24,20 +24,32 @@ class PhaseLogitsProcessor:
 
     Args:
         sessions: where each prompt of the batch stands; one for all, or one per prompt. They are not changed.
-        prompt_length: how many tokens of ``input_ids`` are prompt (padded on the left to one length).
+        prompt_length: how many tokens of ``input_ids`` are prompt (padded on the left to one length). Without it, all
+            of them at the first call, and at the first one after :meth:`reset`.
 
     With beams or several samples per prompt there are several rows for each session, in the order of the prompts.
     """
 
-    def __init__(self, sessions: Session | Sequence[Session], prompt_length: int) -> None:
+    def __init__(self, sessions: Session | Sequence[Session], prompt_length: int | None = None) -> None:
         self._starts = [sessions] if isinstance(sessions, Session) else list(sessions)
-        self._prompt_length = prompt_length
+        self._given = self._prompt_length = prompt_length
         self._known: dict[_Key, Session] = {}
+
+    def reset(self) -> None:
+        """Forget what was read, as ``outlines`` asks for before each generation."""
+        self._prompt_length = self._given
+        self._known = {}
+
+    def process_logits(self, input_ids: Any, logits: Any) -> Any:
+        """The same as a call, by the name that ``outlines`` has for it."""
+        return self(input_ids, logits)
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """The scores ``(rows, vocabulary)`` with ``-inf`` for every token that is not legal in its row."""
         import torch
 
+        if self._prompt_length is None:  # the first call of a generation sees the prompt alone
+            self._prompt_length = int(input_ids.shape[1])
         rows = input_ids[:, self._prompt_length :].tolist()
         each = len(rows) // len(self._starts)
         if each * len(self._starts) != len(rows):

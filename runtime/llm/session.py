@@ -63,10 +63,14 @@ class Session:
         self.finished: Step | None = None
         self.waiting: Step | None = None
         """The finished step that waits for the signals of its step (:meth:`complete`)."""
-        self._mask = np.zeros((1, (decoder.vocabulary.size + 31) // 32), np.int32)
-        self._bits = self._mask[0]
-        self._eos, self._bytes_of, self._fill = decoder.vocabulary.eos, decoder.vocabulary.bytes_of, decoder.fill
+        self._eos, self._bytes_of = decoder.vocabulary.eos, decoder.vocabulary.bytes_of
+        self._allocate()
         self._enter()
+
+    def _allocate(self) -> None:
+        """Memory for the mask; the engine writes there, so its address is looked up once."""
+        self._bits = np.zeros((self.decoder.vocabulary.size + 31) // 32, np.int32)
+        self._at = (self._bits.ctypes.data, self._bits.nbytes)
 
     # ------------------------------------------------------------ whose turn it is
 
@@ -97,13 +101,12 @@ class Session:
 
     @property
     def _at_boundary(self) -> bool:
-        return not self._written and self.waiting is None
+        return not self._raw and self.waiting is None
 
     def _enter(self) -> None:
         """Begin a step at the present position."""
         decoder = self.decoder
-        self._written = 0  # tokens of this step
-        self._inside = 0  # of those, tokens that reach behind the label
+        self._inside = 0  # tokens of this step that reach behind the label
         self._raw = bytearray()
         within = None if self.max_steps is None else self.max_steps - len(self.steps)
         self._point, self._matcher = Point((), None), None
@@ -137,13 +140,14 @@ class Session:
         if not self._writing:
             self._not_the_agents_turn()
         bits: NDArray[np.int32] = self._bits
-        if self._matcher is None:
+        matcher = self._matcher
+        if matcher is None:
             bits[:] = 0
         else:
-            self._fill(self._matcher, self._mask, 0)
+            matcher.unsafe_compute_mask_ptr(*self._at)
             if self.tokens >= self._tight_tokens or self._inside >= self._tight_inside:
                 bits &= self._fitting()
-        if not self._written:  # inside of a step the engine never allows the end
+        if not self._raw:  # inside of a step the engine never allows the end
             word, bit = self.decoder.eos_bit
             if self._here:
                 bits[word] |= bit
@@ -175,15 +179,15 @@ class Session:
                 raise ValueError("the run cannot end here")
             self.ended, self._writing = True, False
             return None
-        if self._matcher is None or not self._matcher.consume_token(token):
+        matcher, raw = self._matcher, self._raw
+        if matcher is None or not matcher.consume_token(token):
             raise ValueError(f"token {token} is not legal here")
-        data = self._bytes_of[token]
+        raw += (data := self._bytes_of[token])
         self.tokens += 1
-        self._written += 1
-        self._raw += data
-        self._inside += len(self._raw) > self._label
-        if data[-1] in self._ends and self._matcher.is_accepting():
-            self.finished = self.waiting = self.decoder.read(self._raw.decode())
+        if len(raw) > self._label:
+            self._inside += 1
+        if data[-1] in self._ends and matcher.is_accepting():
+            self.finished = self.waiting = self.decoder.read(raw.decode())
             self._writing = False
             if not self.decoder.environment:
                 self.complete({})
@@ -258,8 +262,7 @@ class Session:
         other.steps, other.valuations = list(self.steps), list(self.valuations)
         other._raw = bytearray(self._raw)
         other._matcher = None if self._matcher is None else self._matcher.deep_copy()
-        other._mask = self._mask.copy()
-        other._bits = other._mask[0]
+        other._allocate()
         return other
 
     # ------------------------------------------------------------ the budget

@@ -157,7 +157,7 @@ def test_the_end_is_legal_exactly_where_the_promises_hold():
         session = decoder.start(max_tokens=200, max_steps=12)
         while not session.ended:
             legal = session.legal()
-            between = not session._written
+            between = not session._raw
             holds = between and bool(session.steps) and kept(made, session)
             assert legal[decoder.vocabulary.eos] == holds
             session.advance(int(randomness.choice(np.flatnonzero(legal))))
