@@ -172,7 +172,11 @@ class ExpectIR:
 
 @dataclass(frozen=True, slots=True)
 class VerifyIR:
-    """A verification item; ``bound`` is ``(">=", p)`` for ``verify P >= p [f]``."""
+    """A verification item; ``bound`` is ``(">=", p)`` for ``verify P >= p [f]``.
+
+    With ``total`` it bounds an expected value: of the sum of ``total`` over the steps that begin before ``formula``
+    (``F g``) is true.
+    """
 
     formula: Formula
     source: str
@@ -180,6 +184,7 @@ class VerifyIR:
     bound: tuple[str, float] | None = None
     method: str | None = None
     settings: Mapping[str, Literalish] = field(default_factory=dict)
+    total: Term | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -380,7 +380,7 @@ def _deployed(agent: AgentIR) -> list[str]:
 
 
 def _verify_text(item: Any) -> str:
-    bound = "" if item.bound is None else f"P {item.bound[0]} {item.bound[1]:g} "
+    bound = "" if item.bound is None else f"{'P' if item.total is None else 'E'} {item.bound[0]} {item.bound[1]:g} "
     return f"{bound}{item.source}" + (f" by {item.method}" if item.method else "")
 
 

@@ -297,7 +297,8 @@ def _verify(verify: checked.CheckedVerify, fold: Lowering) -> target.VerifyIR:
     if verify.method is not None:
         settings = dict(check_against(METHODS[verify.method], given(verify.settings))[0])
     body = fold.formula(verify.typed)
-    return target.VerifyIR(body, verify.source, verify.name, verify.bound, verify.method, settings, verify.span)
+    total = None if verify.total is None else fold.term(verify.total)
+    return target.VerifyIR(body, verify.source, verify.name, verify.bound, verify.method, settings, total, verify.span)
 
 
 def _deploy(deploy: checked.CheckedDeploy) -> target.DeployIR:

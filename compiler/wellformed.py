@@ -220,7 +220,13 @@ def _verify(verify: VerifyIR, sorts: Mapping[str, Sort], place: str) -> None:
     _sorted(verify.formula, sorts, place)
     if verify.bound is not None:
         op, p = verify.bound
-        _must(op in (">=", "<=", ">", "<") and 0 <= p <= 1, place, f"{op} {p} bounds no probability")
+        most = math.inf if verify.total is not None else 1
+        _must(op in (">=", "<=") and 0 <= p <= most, place, f"{op} {p} bounds nothing")
+        _finite(place, p)
+    if verify.total is not None:
+        _must(verify.bound is not None, place, "a sum has no bound")
+        _sorted(verify.total, sorts, place)
+        _must(verify.total.op not in ("vector",), place, "a sum is of numbers")
     if verify.method is not None:
         _must(verify.method in METHODS, place, f"there is no method {verify.method!r}")
         _settings(METHODS[verify.method], verify.settings, f"{place}.settings")

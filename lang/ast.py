@@ -704,12 +704,16 @@ class Expect(Item):
 
 @dataclass(frozen=True, slots=True)
 class Verify(Item):
-    """``verify f [by method] { ... }`` or ``verify P >= p [f] ...`` (then ``bound`` is ``(op, p)``)."""
+    """``verify f [by method] { ... }`` or ``verify P >= p [f] ...`` (then ``bound`` is ``(op, p)``).
+
+    ``measure`` is ``E`` where the bound is of an expected sum: ``verify E <= 30 [x until g]``.
+    """
 
     subject: Expr
     bound: tuple[str, Expr] | None = None
     method: str | None = None
     settings: Record | None = None
+    measure: Literal["P", "E"] = "P"
     method_span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 

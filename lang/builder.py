@@ -337,12 +337,15 @@ class Builder(ExpressionBuilder):
         return ast.Expect(c[0], c[1], span=self.span(start, stop))
 
     def do_verify(self, c: Children, start: int, stop: int) -> ast.Item:
-        subject, bound = c[0], None
+        subject, bound, measure = c[0], None, "P"
         match subject:
-            case ast.Compare((op,), (ast.Name("P"), ast.Index(base=limit, index=formula))):
-                subject, bound = formula, (op, limit)
+            case ast.Compare((op,), (ast.Name("P" | "E" as named), ast.Index(base=limit, index=inner))):
+                subject, bound, measure = inner, (op, limit), named
         method, method_span = (self.text(c[1]), self.at(c[1])) if c[1] else (None, None)
-        return ast.Verify(subject, bound, method, c[2], span=self.span(start, stop), method_span=method_span)
+        return ast.Verify(
+            subject, bound, method, c[2], "E" if measure == "E" else "P",
+            span=self.span(start, stop), method_span=method_span,
+        )  # fmt: skip
 
     def do_deploy(self, c: Children, start: int, stop: int) -> ast.Item:
         return ast.Block("deploy", tuple(c), span=self.span(start, stop))

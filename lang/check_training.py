@@ -21,6 +21,7 @@ from agentc.lang.checked import (
 from agentc.lang.names import kind_in_words
 from agentc.lang.scope import Scope, Symbol
 from agentc.lang.source import Span
+from agentc.lang.types import Type
 
 _JUDGED = ("task", "safe", "behavior")
 _EQUATED = ("task", "safe", "behavior", "assume", "machine")
@@ -185,14 +186,16 @@ def check_verify(context: Context, item: ast.Verify, scope: Scope) -> CheckedVer
         return None
     bound: tuple[str, float] | None = None
     if item.bound is not None:
-        op, probability = item.bound
+        op, limit = item.bound
         if op not in (">=", "<="):
-            context.report("AS0552", probability.span, op=op, value=text(probability.span))
+            context.report("AS0552", limit.span, measure=item.measure, op=op, value=text(limit.span))
             return None
-        value = context.number(probability, scope, "P", 0, 1)
+        value = context.number(limit, scope, "P", 0, 1) if item.measure == "P" else context.number(limit, scope, "E", 0)
         if value is None:
             return None
         bound = (op, value)
+    if item.measure == "E" and bound is not None:
+        return _expected_sum(context, item, scope, bound)
     symbol = scope.lookup(item.subject.id) if isinstance(item.subject, ast.Name) else None
     name = symbol.name if symbol is not None and symbol.kind in _JUDGED else None
     typed = context.elaborator.formula(item.subject, scope)
@@ -201,6 +204,25 @@ def check_verify(context: Context, item: ast.Verify, scope: Scope) -> CheckedVer
         return None
     source = text(item.subject.span)
     return CheckedVerify(typed, source, name, bound, item.method, item.method_span, settings, item.span)
+
+
+def _expected_sum(context: Context, item: ast.Verify, scope: Scope, bound: tuple[str, float]) -> CheckedVerify | None:
+    """``E <= b [x until g]``: of a number that is read at every step; ``steps`` is 1 where nothing else is named so."""
+    summed: ast.Expr = item.subject
+    until: ast.Expr | None = None
+    if isinstance(item.subject, ast.TemporalBinary) and item.subject.op == "U" and item.subject.interval is None:
+        summed, until = item.subject.left, item.subject.right
+    if isinstance(summed, ast.Name) and summed.id == "steps" and scope.lookup("steps") is None:
+        summed = ast.Number(1, "1", span=summed.span)
+    before = len(context.diagnostics)
+    total = context.elaborator.term(summed, scope, Type("real"))
+    goal: ast.Expr = until if until is not None else ast.Bool(False, span=item.subject.span)
+    typed = context.elaborator.formula(ast.Temporal("F", None, goal, "", span=goal.span), scope)
+    if len(context.diagnostics) > before or typed.type.kind == "error" or total.type.kind == "error":
+        return None
+    settings = context.settings(item.settings, scope)
+    source = text(item.subject.span)
+    return CheckedVerify(typed, source, None, bound, item.method, item.method_span, settings, item.span, total)
 
 
 # ---------------------------------------------------------------- deployment

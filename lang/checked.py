@@ -177,7 +177,10 @@ class CheckedExpect:
 
 @dataclass(frozen=True, slots=True)
 class CheckedVerify:
-    """A verification item; ``bound`` is ``(">=", p)`` for ``verify P >= p [f]``."""
+    """A verification item; ``bound`` is ``(">=", p)`` for ``verify P >= p [f]``.
+
+    For ``verify E <= b [x until g]``, ``total`` is ``x`` and ``typed`` is ``F g`` (``F false`` without ``until``).
+    """
 
     typed: Typed
     source: str
@@ -187,6 +190,7 @@ class CheckedVerify:
     method_span: Span | None
     settings: tuple[CheckedSetting, ...]
     span: Span
+    total: Typed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,7 +263,7 @@ def _verify(item: ast.Verify) -> Shape:
         shown = text(item.subject, IFF)
     else:
         op, limit = item.bound
-        shown = f"P {op} {text(limit, POSTFIX)} [{text(item.subject, IFF)}]"
+        shown = f"{item.measure} {op} {text(limit, POSTFIX)} [{text(item.subject, IFF)}]"
     method = "" if item.method is None else f" by {write_name(item.method)}"
     if item.settings is not None:
         return Shape(f"verify {shown}{method}", items=item.settings.entries)

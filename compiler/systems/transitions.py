@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentc.compiler.agent import SystemIR, VariableIR
-from agentc.compiler.logic.ir import Formula
+from agentc.compiler.logic.ir import Formula, Term
 from agentc.compiler.systems.arithmetic import evaluate
 from agentc.compiler.systems.commands import Branch, Commands, Numbering
 from agentc.compiler.systems.graph import decode, encode, graph_of
@@ -76,6 +76,13 @@ class ExplicitModel:
         columns = {v.name: np.ascontiguousarray(c, float) for v, c in zip(self.variables, self.values.T, strict=True)}
         (found,) = evaluate(graph, columns)
         return np.broadcast_to(np.asarray(found, bool), (len(self),)).copy()
+
+    def number(self, term: Term) -> Floats:
+        """The values of a term over the states, ``(S,)``; not-a-number where there is none."""
+        graph = graph_of([term], self.variables)
+        columns = {v.name: np.ascontiguousarray(c, float) for v, c in zip(self.variables, self.values.T, strict=True)}
+        (found,) = evaluate(graph, columns)
+        return np.broadcast_to(np.asarray(found, float), (len(self),)).copy()
 
     def state(self, index: int) -> dict[str, bool | int | float | str]:
         """The valuation of a state."""

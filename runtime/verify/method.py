@@ -91,11 +91,22 @@ def decide(problem: Problem) -> Answer:
     return replace(answer, seconds=monotonic() - begun)
 
 
+def refusal_of(candidate: Method, problem: Problem) -> str | None:
+    """Why a method cannot be asked an item; None if it can."""
+    if problem.item.total is not None and candidate.name not in SUMMING:
+        return "it asks for the expected value of a sum"
+    return candidate.refusal(problem)
+
+
+SUMMING = frozenset(("model",))
+"""Methods that can be asked for the expected value of a sum."""
+
+
 def _by_name(problem: Problem, name: str) -> Answer:
     if name not in names():
         return unknown(name, f"the method `{name}` is not built yet")
     chosen = method(name)
-    why = chosen.refusal(problem)
+    why = refusal_of(chosen, problem)
     if why is not None:
         return unknown(name, f"`{name}` cannot decide it, because {why}")
     return chosen.solve(problem)
@@ -110,7 +121,7 @@ def _in_turn(problem: Problem) -> Answer:
         if name in UNPROVING:
             continue
         candidate = method(name)
-        why = candidate.refusal(problem)
+        why = refusal_of(candidate, problem)
         if why is None:
             able.append(candidate)
         else:

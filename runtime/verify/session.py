@@ -42,7 +42,10 @@ class Task:
     def label(self) -> str:
         """What people call it."""
         item = self.agent.verifies[self.index]
-        bound = f"P {item.bound[0]} {item.bound[1]:g} [{item.name or item.source}]" if item.bound else None
+        bound = None
+        if item.bound is not None:
+            measure = "P" if item.total is None else "E"
+            bound = f"{measure} {item.bound[0]} {item.bound[1]:g} [{item.name or item.source}]"
         return f"{self.agent.name}: {bound or item.name or item.source}"
 
 

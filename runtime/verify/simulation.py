@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentc.compiler.agent import SystemIR, VariableIR
-from agentc.compiler.logic.ir import Formula, postorder
+from agentc.compiler.logic.ir import Formula, Node, postorder
 from agentc.compiler.logic.semantics import evaluate, robustness
 from agentc.compiler.logic.trace import Trace
 from agentc.compiler.systems.dynamics import bounds
@@ -210,8 +210,8 @@ def is_safety(formula: Formula, positive: bool = True) -> bool:
     )
 
 
-def reads_only(formula: Formula, variables: tuple[VariableIR, ...]) -> Mapping[str, None]:
-    """The signals that a formula reads and that are none of the variables, in order."""
+def reads_only(formula: Node, variables: tuple[VariableIR, ...]) -> Mapping[str, None]:
+    """The signals that a formula or a term reads and that are none of the variables, in order."""
     names = {v.name for v in variables}
     return {
         f"{'prev.' if n.op == 'prev' else ''}{n.value}": None

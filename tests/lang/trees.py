@@ -277,11 +277,12 @@ AGENT_ITEMS = st.one_of(
     ),
     st.builds(lambda e, c: ast.Expect(e, c, **AT), SMALL, st.none() | SMALL),
     st.builds(
-        lambda s, b, m, r: ast.Verify(s, b, m, r, **AT),
+        lambda s, b, m, r, e: ast.Verify(s, b, m, r, e if b else "P", **AT),
         VERIFIED,
         st.none() | st.tuples(st.sampled_from([">=", "<"]), SMALL),
         st.none() | NAMES,
         st.none() | RECORDS,
+        st.sampled_from(["P", "E"]),
     ),
     tuples(
         docs(

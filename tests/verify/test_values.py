@@ -2,10 +2,12 @@
 
 import copy
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from agentc.compiler.systems.transitions import explore
 from agentc.runtime.verify.answer import Verdict
 from agentc.runtime.verify.checker import check
 from agentc.runtime.verify.checker.transitions import numbers, unpacked
@@ -21,6 +23,7 @@ KINDS = [
     ("task", "F s == 3", ">=", None), ("task", "F s == 3", "<=", None),
     ("safe", "G s != 3", ">=", None), ("safe", "G s != 3", "<=", None),
     ("task", "(s != 4) U (s == 2)", ">=", None), ("task", "F (s == 1 & O s == 2)", "<=", None),
+    ("sum", "s + 1 until s == 3", "<=", None), ("sum", "s until s == 3", ">=", None), ("sum", "s", "<=", 5),
     ("task", "F s == 3", ">=", 6), ("task", "G (s == 1 -> F s == 2)", "<=", 5), ("safe", "G s != 3", ">=", 6),
 ]  # fmt: skip
 
@@ -28,11 +31,14 @@ KINDS = [
 def proved(system, role, formula, op, horizon, share=0.5):
     """An answer to a bound that is that much weaker than what holds."""
     question = f"  {role} f = {formula}\n  verify P {op} {{}} [f] by model"
+    if role == "sum":
+        question = f"  verify E {op} {{}} [{formula}] by model {{{{ time = 1s }}}}"
     found = decide(problem_of(agent(system, question.format(0.5), horizon), 0)).evidence
     if "low" not in found:
         return None
     low, high = found["low"], found["high"]
-    bound = low * (1 - share) if op == ">=" else high + (1 - high) * share
+    room = high if role == "sum" else 1 - high
+    bound = low * (1 - share) if op == ">=" else high + room * share
     return decide(problem_of(agent(system, question.format(repr(float(bound))), horizon), 0))
 
 
@@ -44,14 +50,14 @@ def test_proofs_are_checked(kind):
         if found is not None:
             assert found.verdict is Verdict.PROVED
             words.append(found.word)
-    assert len(words) >= 8 and words.count("proved") == len(words)
+    assert len(words) >= (2 if kind[0] == "sum" else 8) and words.count("proved") == len(words)
 
 
 def documents(seeds):
     for seed in seeds:
         for kind in KINDS:
             found = proved(random_system(seed), *kind, share=0.0005)
-            if found is not None and found.certificate is not None and found.evidence["high"] < 1:
+            if found is not None and found.certificate is not None and (kind[0] == "sum" or found.evidence["high"] < 1):
                 document = json.loads(json.dumps(found.certificate.data()))
                 assert check(document).accepted
                 yield document, kind
@@ -64,7 +70,8 @@ def with_argument(document, **parts):
 def mutants(document, kind):
     """Documents that claim more, or show less."""
     argument, (_, _, op, horizon) = document["argument"], kind
-    count, columns = argument["count"], 2
+    measure = "E" if kind[0] == "sum" else "P"
+    count, columns, sums = argument["count"], 2, kind[0] == "sum"
     table = unpacked(argument["pairs"], count, columns)
     for i in range(count):
         yield with_argument(document, pairs=pack(np.delete(table, i, axis=0)), count=count - 1)
@@ -76,10 +83,10 @@ def mutants(document, kind):
     stronger = copy.deepcopy(document)
     verify = stronger["subject"]["agent"]["agent"]["verifies"][0]
     bound = verify["bound"][1]
-    verify["bound"][1] = bound + (1 - bound) * 0.01 if op == ">=" else bound * 0.99
+    verify["bound"][1] = bound + (bound if sums else 1 - bound) * 0.01 if op == ">=" else bound * 0.99
     if verify["bound"][1] != bound:
         yield resealed(stronger)  # its claim is another
-        yield resealed({**stronger, "claim": {"holds": f"P {op} {verify['bound'][1]!r}"}})
+        yield resealed({**stronger, "claim": {"holds": f"{measure} {op} {verify['bound'][1]!r}"}})
     yield resealed({**document, "claim": {"holds": "P >= 2.0"}})
     yield resealed({**document, "kind": "model"})
     if horizon is not None:
@@ -90,7 +97,7 @@ def mutants(document, kind):
         return
     values, below = numbers(argument["values"], count), "ranks" in argument
     for i in range(count):
-        if 0 < values[i] < 1:
+        if 0 < values[i] < (np.inf if sums else 1):
             changed = values.copy()
             changed[i] *= 1.01 if below else 0.99
             yield with_argument(document, values=_packed(changed.tobytes()))
@@ -126,6 +133,51 @@ def test_damaged_certificates_are_rejected():
 @pytest.mark.slow
 def test_many_damaged_certificates_are_rejected():
     assert rejected(range(40)) >= 2000
+
+
+def exact_sum(model, cost, goal, steps, least):
+    """The optimal expected sum over so many steps, in fractions."""
+    value = [Fraction(0)] * len(model)
+    for _ in range(steps):
+        after = []
+        for s in range(len(model)):
+            options = [
+                cost[s] + sum((Fraction(float(model.probability[b])) * value[model.successor[b]]
+                               for b in range(model.offsets[c], model.offsets[c + 1])), Fraction())
+                for c in range(model.choices[s], model.choices[s + 1])
+            ]  # fmt: skip
+            after.append(Fraction(0) if goal[s] else (min if least else max)(options, default=Fraction(0)))
+        value = after
+    return sum((Fraction(float(w)) * value[s] for s, w in zip(model.initial, model.initial_probability)), Fraction())
+
+
+@pytest.mark.parametrize("horizon", [5, None])
+def test_expected_sums_enclose_the_exact_ones(horizon):
+    decided = 0
+    for seed in range(16):
+        for op, least in ((">=", True), ("<=", False)):
+            body = f"  verify E {op} 3 [s + 1 until s == 3] by model {{ time = 1s }}"
+            a = agent(random_system(seed), body, horizon)
+            found = decide(problem_of(a, 0))
+            if "low" not in found.evidence:
+                continue
+            model = explore(a.system)
+            states = [model.state(i)["s"] for i in range(len(model))]
+            truth = exact_sum(model, [Fraction(s + 1) for s in states], [s == 3 for s in states], horizon or 300, least)
+            assert truth <= found.evidence["high"] * (1 + 1e-12)
+            if horizon is not None:
+                assert found.evidence["low"] <= truth and found.evidence["high"] - found.evidence["low"] < 1e-9
+            decided += 1
+    assert decided >= 12
+
+
+def test_what_cannot_be_summed():
+    found = decide(problem_of(agent(GRID, "  verify E <= 10 [x - 1] by model", 9), 0))
+    assert found.verdict is Verdict.UNKNOWN and "x = 0" in found.sentence
+    endless = decide(problem_of(agent(GRID, "  verify E <= 10 [steps until x == 4] by model { time = 2s }"), 0))
+    assert endless.verdict is Verdict.UNKNOWN and "infinite" in endless.sentence
+    other = decide(problem_of(agent(GRID, "  verify E <= 10 [steps] by bmc", 9), 0))
+    assert other.verdict is Verdict.UNKNOWN and "expected value" in other.sentence
 
 
 def test_a_loop_that_gains_nothing_has_no_rank():

@@ -1,4 +1,4 @@
-"""Checks a ``value`` certificate: a bound of a probability on a finite transition system times a formula's automaton.
+"""Checks a ``value`` certificate: a bound of a probability or an expected sum, on a system times a formula's automaton.
 
 Krishnendu Chatterjee, Tim Quatmann, Maximilian Schäffeler, Maximilian Weininger, Tobias Winkler, Daniel Zilken: "Fixed
 Point Certificates for Reachability and Expected Rewards in MDPs", TACAS 2025. What is proved is meant of every way to
@@ -8,10 +8,11 @@ act, so that two kinds are enough:
   raise it), on targets at least 1. It bounds the least fixed point (Park).
 - *from below*, of the least value: a vector ``l`` with ``l <= c + P l`` for every action, on targets at most 1, where
   nothing is left to gain at most 0; and ranks by which, wherever ``l > 0``, every action may come nearer to where that
-  is not so: whatever is done, it gets there almost surely, and the value is what it was when it got there.
+  is not so: whatever is done, it gets there almost surely, and the value is what it was when it got there. Of a sum,
+  ranks are only of pairs in which nothing is paid: who does not come away from the others pays without bound.
 
 Where runs end after a horizon the certificate is the set of pairs alone: as many steps are computed here. Sums are
-computed in float64; a sum of ``k`` products of numbers that are not negative is off by less than ``(2 k + 4) 2**-53``
+computed in float64; a sum of ``k`` products of numbers that are not negative is off by less than ``(2 k + 6) 2**-53``
 of itself, by which it is raised or lowered. What happens for sure is copied. The sum over the starts is of fractions.
 """
 
@@ -27,6 +28,8 @@ import numpy as np
 from agentc.compiler.agent import AgentIR, VerifyIR
 from agentc.compiler.automata.ltlf import translate_typed
 from agentc.compiler.codec import decode_agent
+from agentc.compiler.systems.arithmetic import evaluate
+from agentc.compiler.systems.graph import graph_of
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.verify.checker import RejectedError
 from agentc.runtime.verify.checker.transitions import Block, Space, final, numbers, unpacked
@@ -49,7 +52,8 @@ def verify(subject: Any, claim: Any, argument: Any, folder: Path) -> Mapping[str
         item, system = agent.verifies[subject["item"]], agent.system
         if system is None or item.bound is None:
             raise RejectedError("the item bounds nothing on a declared system")
-        if claim != {"holds": f"P {item.bound[0]} {item.bound[1]!r}"}:
+        measure = "P" if item.total is None else "E"
+        if claim != {"holds": f"{measure} {item.bound[0]} {item.bound[1]!r}"}:
             raise RejectedError("it claims something else")
         automaton = translate_typed(item.formula, agent.declared)
         table = unpacked(argument["pairs"], argument["count"], len(system.states) + 1)
@@ -75,7 +79,13 @@ class _Check:
         """Pairs at which the verdict is final: what follows is of no matter."""
         self.ended = holds.astype(float)
         """What a run is worth that ends in a pair."""
-        if role == "safe" or (self.horizon is None and holds[open_].all()):
+        self.cost: Any = None
+        """What a step that begins in a pair pays; None where the value is a probability."""
+        if item.total is not None:
+            self.cost, self.done = self._costs(item), good  # a run goes on where the goal is out of reach
+            self.ended = np.zeros(len(space.memory))
+            self.above, self.bound = op == "<=", Fraction(bound)
+        elif role == "safe" or (self.horizon is None and holds[open_].all()):
             # that no prefix violates it: one minus that one does
             self.ended = bad.astype(float)
             self.above, self.bound = op == ">=", 1 - Fraction(bound)
@@ -92,6 +102,18 @@ class _Check:
             moving[taken] = True
             self.blocks.append((taken, _chances(block), after))
         self.still = ~moving
+        self.most = 1.0 if self.cost is None else np.inf
+        """No value is greater."""
+
+    def _costs(self, item: VerifyIR) -> Any:
+        assert item.total is not None
+        states = self.space.commands.states
+        columns = self.space.commands.columns(self.space.states.astype(float))
+        (found,) = evaluate(graph_of([item.total], states), columns)
+        cost = np.broadcast_to(np.asarray(found, float), (len(self.space.states),))
+        if not np.isfinite(cost).all() or (cost < 0).any() or ((cost > 0) & (cost < TINY)).any():
+            raise RejectedError("what is summed is not a number of at least 0 everywhere")
+        return cost[self.space.state]
 
     def run(self) -> Mapping[str, Any]:
         """What was looked at. Raises :class:`RejectedError` unless the claim follows."""
@@ -113,21 +135,21 @@ class _Check:
             raise RejectedError("its values do not reach the bound")
         return {"pairs": len(value), "transitions": sum(len(t) * len(a) for t, _, a in self.blocks)}
 
-    def _sums(self, value: Any, chances: tuple[float, ...], after: list[Any]) -> Any:
-        """The expected value after an action, rounded outward."""
-        if chances == (1.0,):
+    def _sums(self, value: Any, taken: Any, chances: tuple[float, ...], after: list[Any]) -> Any:
+        """What an action pays and leads to in the pairs ``taken``, rounded outward."""
+        if chances == (1.0,) and self.cost is None:
             return value[after[0]]
-        total = np.zeros(len(after[0]))
+        total = np.zeros(len(after[0])) if self.cost is None else self.cost[taken]
         for p, rows in zip(chances, after, strict=True):
-            total += p * value[rows]
-        slack = (2 * len(chances) + 4) * U
+            total = total + p * value[rows]
+        slack = (2 * len(chances) + 6) * U
         return total * (1 + slack) if self.above else total * (1 - slack)
 
     def _stepped(self, value: Any) -> Any:
         """The greatest (from above) or least (from below) value with one step more."""
-        best = np.where(self.still, self.ended, -1.0 if self.above else 2.0)
+        best = np.where(self.still, self.ended, -1.0 if self.above else np.inf)
         for taken, chances, after in self.blocks:
-            sums = np.minimum(self._sums(value, chances, after), 1.0)
+            sums = np.minimum(self._sums(value, taken, chances, after), self.most)
             best[taken] = np.maximum(best[taken], sums) if self.above else np.minimum(best[taken], sums)
         return best
 
@@ -144,7 +166,7 @@ class _Check:
         if (value[self.still] < self.ended[self.still]).any():
             raise RejectedError("a value lies below what a run is worth that ends there")
         for taken, chances, after in self.blocks:
-            if ((value[taken] < self._sums(value, chances, after)) & (value[taken] < 1)).any():
+            if ((value[taken] < self._sums(value, taken, chances, after)) & (value[taken] < self.most)).any():
                 raise RejectedError("a value lies below what an action leads to")
         return value
 
@@ -155,9 +177,12 @@ class _Check:
         rank = unpacked(self.argument["ranks"], len(value), 1)[:, 0]
         if (value[self.still] > self.ended[self.still]).any():
             raise RejectedError("a value lies above what a run is worth that ends there")
-        rank = np.where(self.still | (value == 0), -1, np.maximum(rank, 0))
+        stopped = self.still | (value == 0)
+        if self.cost is not None:  # who pays for ever pays more than any bound
+            stopped |= self.cost > 0
+        rank = np.where(stopped, -1, np.maximum(rank, 0))
         for taken, chances, after in self.blocks:
-            if (value[taken] > self._sums(value, chances, after)).any():
+            if (value[taken] > self._sums(value, taken, chances, after)).any():
                 raise RejectedError("a value lies above what an action leads to")
             nearest = np.min([rank[rows] for rows in after], axis=0) if len(taken) else rank[taken]
             if ((nearest >= rank[taken]) & (rank[taken] >= 0)).any():

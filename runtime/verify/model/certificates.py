@@ -36,10 +36,14 @@ def invariant_certificate(problem: Problem, p: Product) -> Certificate:
 
 @dataclass(frozen=True)
 class Vectors:
-    """What bounds a value from one side: ``values`` of each pair, or as many steps as runs have (None)."""
+    """What bounds a value from one side: ``values`` of each pair, or as many steps as runs have (None).
+
+    ``costs`` of each pair where the value is an expected sum.
+    """
 
     values: Floats | None
     above: bool
+    costs: Floats | None = None
 
 
 def value_certificate(problem: Problem, p: Product, vectors: Vectors) -> Certificate | None:
@@ -56,11 +60,13 @@ def value_certificate(problem: Problem, p: Product, vectors: Vectors) -> Certifi
         values = vectors.values
         argument["values"] = _packed(values[order].astype("<f8").tobytes())
         if not vectors.above:
-            ranks = ranked(p, values > 0)
+            # who pays for ever pays more than any bound: ranks are for where nothing is paid
+            ranks = ranked(p, values > 0 if vectors.costs is None else (values > 0) & (vectors.costs == 0))
             if ranks is None:
                 return None
             argument["ranks"] = pack(ranks[order][:, None])
-    return Certificate(VALUE, _subject(problem), {"holds": f"P {item.bound[0]} {item.bound[1]!r}"}, argument)
+    measure = "P" if item.total is None else "E"
+    return Certificate(VALUE, _subject(problem), {"holds": f"{measure} {item.bound[0]} {item.bound[1]!r}"}, argument)
 
 
 def ranked(p: Product, gaining: Bits) -> Ints | None:

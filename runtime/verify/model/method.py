@@ -26,8 +26,8 @@ from agentc.runtime.envs.registry import environment_of, horizon_of
 from agentc.runtime.verify.answer import Answer, Verdict, unknown
 from agentc.runtime.verify.model.certificates import Vectors, checked, invariant_certificate, value_certificate
 from agentc.runtime.verify.model.extracted import EXPLORABLE, BudgetError, ExtractedModel
-from agentc.runtime.verify.model.product import Bits, Product, product
-from agentc.runtime.verify.model.values import Value, complement, ever, within
+from agentc.runtime.verify.model.product import Bits, Lasting, Product, product
+from agentc.runtime.verify.model.values import Value, complement, ever, total, within
 from agentc.runtime.verify.problem import Problem
 from agentc.runtime.verify.simulation import reads_only
 
@@ -56,7 +56,8 @@ class ModelMethod:
         endless = [v.name for v in (*system.states, *system.inputs) if v.kind == "real" or _endless(v)]
         if endless:
             return f"`{endless[0]}` has infinitely many values"
-        for name in reads_only(problem.item.formula, system.states):
+        read = [problem.item.formula] if problem.item.total is None else [problem.item.formula, problem.item.total]
+        for name in (name for node in read for name in reads_only(node, system.states)):
             return f"the formula reads `{name}`, which is no state"
         return None
 
@@ -76,12 +77,15 @@ class ModelMethod:
             return unknown(NAME, str(error))
         problem.progress(f"{len(model)} states")
         automaton = translate_typed(problem.item.formula, problem.agent.declared, span=problem.item.span)
+        sums = problem.item.total is not None
         try:
-            pairs = product(model, automaton, 4 * most)
+            pairs = product(model, Lasting(automaton) if sums else automaton, 4 * most)
         except ValueError as error:
             return unknown(NAME, str(error))
         problem.progress(f"{len(pairs)} pairs of a state and the automaton's")
         horizon = _horizon(problem)
+        if problem.item.total is not None:
+            return _sum(problem, pairs, horizon, float(settings["tolerance"]))
         if problem.item.bound is not None:
             return _probability(problem, pairs, horizon, float(settings["tolerance"]))
         if problem.role == "safe":
@@ -311,3 +315,35 @@ def _reached(p: Product, target: Bits, horizon: int | None, least: bool, toleran
         return Bounded(value, Vectors(low if least else high, not least))
     flipped = replace(p, verdict=np.where(target, int(Code.TRUE), int(Code.FALSE)))
     return Bounded(within(flipped, least, horizon)[0], Vectors(None, not least))
+
+
+# ---------------------------------------------------------------- expected sums
+
+
+def _sum(problem: Problem, p: Product, horizon: int | None, tolerance: float) -> Answer:
+    """Of what is summed over the steps that begin before the goal is reached, or over all steps of a run."""
+    assert problem.item.bound is not None and problem.item.total is not None
+    if not isinstance(p.model, ExplicitModel):
+        return unknown(NAME, "sums are of declared systems")
+    op, bound = problem.item.bound
+    least = op == ">="
+    cost = p.model.number(problem.item.total)[p.state]
+    if not np.isfinite(cost).all() or (cost < 0).any():
+        at = int(np.flatnonzero(~np.isfinite(cost) | (cost < 0))[0])
+        where = ", ".join(f"{k} = {v}" for k, v in p.model.state(int(p.state[at])).items())
+        return unknown(NAME, f"what is summed is {cost[at]:g} at {where}: only numbers of at least 0 are summed")
+    found = total(p, cost, least, horizon, tolerance, monotonic() + problem.left() / 2)
+    kind = "least" if least else "greatest"
+    if found is None:
+        return unknown(NAME, f"no bound of the {kind} expected sum was found: it may be infinite ({_size(p)})")
+    value, low, high = found
+    said = f"the {kind} expected sum is between {value.low:.10g} and {value.high:.10g} ({_size(p)})"
+    evidence = {"low": value.low, "high": value.high, "steps": value.steps, **_counts(p)}
+    assumption = f"{_assumption(problem, p)}; its probabilities are exact"
+    if (value.low >= bound) if least else (value.high <= bound):
+        answer = Answer(Verdict.PROVED, NAME, said, (assumption,), evidence)
+        vectors = Vectors(low if least else high, not least, cost)
+        return checked(answer, problem, value_certificate(problem, p, vectors))
+    if (value.high < bound) if least else (value.low > bound):
+        return Answer(Verdict.FALSIFIED, NAME, said, (assumption,), evidence)
+    return unknown(NAME, f"{said}, which does not decide {op} {bound:g}", **evidence)

@@ -79,6 +79,14 @@ class Joined:
         return joined
 
 
+class Lasting:
+    """An automaton whose runs go on after a violation: sums do not end there."""
+
+    def __init__(self, automaton: DFA) -> None:
+        self.atoms, self.size, self.step = automaton.atoms, automaton.size, automaton.step
+        self.verdicts = tuple(max(v, Verdict.PRESUMABLY_FALSE) for v in automaton.verdicts)
+
+
 @dataclass(frozen=True)
 class Product:
     """Pairs of a model's state and an automaton's; the arrays of choices are those of the model.

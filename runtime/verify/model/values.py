@@ -1,4 +1,4 @@
-"""Least and greatest probabilities on a product, with sound bounds on both sides.
+"""Least and greatest probabilities and expected sums on a product, with sound bounds on both sides.
 
 From below: value iteration from zero, each value being the probability within so many steps. From above: a vector that
 one more iteration does not raise bounds the least fixed point (Park's induction; Arnd Hartmanns, Benjamin Kaminski:
@@ -9,6 +9,7 @@ negative is off by at most ``(k + 2) 2**-53`` of itself, which is taken off, or 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 
@@ -40,14 +41,20 @@ def complement(value: Value) -> Value:
 
 
 class Iteration:
-    """One step of the optimal values of all pairs. ``least`` picks the action of least probability, else greatest."""
+    """One step of the optimal values of all pairs. ``least`` picks the action of least value, else greatest.
 
-    def __init__(self, p: Product, least: bool) -> None:
+    ``cost`` (of each pair) is paid by every step that begins there; without it values are probabilities.
+    """
+
+    def __init__(self, p: Product, least: bool, cost: Floats | None = None) -> None:
         self._p, self._least = p, least
         self._pick = np.minimum if least else np.maximum
         fans = np.diff(p.offsets)
         sure = (fans == 1) & (p.probability[p.offsets[:-1]] == 1.0) if len(fans) else np.zeros(0, bool)
-        self._slack = np.where(sure, 0.0, (6 * fans + 20) * U)  # what happens for sure is copied, without rounding
+        # what happens for sure is copied, without rounding
+        self._slack = np.where(sure & (cost is None), 0.0, (6 * fans + 20) * U)
+        self._cost = None if cost is None else np.repeat(cost, np.diff(p.choices))
+        self._most = 1.0 if cost is None else np.inf
         self._moving = np.flatnonzero(np.diff(p.choices) > 0)
         self._starts = p.choices[:-1][self._moving]
 
@@ -58,8 +65,10 @@ class Iteration:
         if len(self._moving):
             weighted = p.probability * value[p.successor]
             sums = np.add.reduceat(weighted, p.offsets[:-1])
+            if self._cost is not None:
+                sums = sums + self._cost
             sums = sums * (1 + self._slack) if up else sums * (1 - self._slack)
-            made[self._moving] = np.clip(self._pick.reduceat(sums, self._starts), 0.0, 1.0)
+            made[self._moving] = np.clip(self._pick.reduceat(sums, self._starts), 0.0, self._most)
         return made
 
 
@@ -113,10 +122,44 @@ def ever(
     return None
 
 
+def total(
+    p: Product, cost: Floats, least: bool, horizon: int | None, tolerance: float, until: float
+) -> tuple[Value, Floats | None, Floats | None] | None:
+    """Bounds of the expected sum of ``cost`` over the steps of runs, at the start and (without horizon) of each pair.
+
+    ``cost`` is of each pair, not negative. None if no upper bound was found before the clock passes ``until``: the sum
+    may be infinite.
+    """
+    iteration = Iteration(p, least, cost)
+    nothing = np.zeros(len(p))
+    low = high = nothing
+    if horizon is not None:
+        for _ in range(horizon):
+            low, high = iteration.once(low, nothing, up=False), iteration.once(high, nothing, up=True)
+        return Value(_start(p, low, up=False), _start(p, high, up=True), horizon), None, None
+    made, goal = 0, tolerance
+    while monotonic() < until and goal >= 1e-13:
+        before = low
+        low = iteration.once(low, nothing, up=False)
+        made += 1
+        if float((np.abs(low - before) / np.maximum(low, 1.0)).max(initial=0.0)) > goal:
+            continue
+        guess = np.where(low > 0, low + tolerance * np.maximum(low, 1.0), 0.0)
+        for _ in range(max(made, 100)):
+            raised = iteration.once(guess, nothing, up=True)
+            made += 1
+            if (raised <= guess).all():
+                return Value(_start(p, low, up=False), _start(p, guess, up=True), made), low, guess
+            guess = raised
+        goal /= 10
+    return None
+
+
 def _start(p: Product, value: Floats, up: bool) -> float:
     """At the start: by the weights of the starts, or where these are not known over all of them."""
     if isinstance(p.model, ExtractedModel) and not p.model.exhaustive:
         return float(value[p.initial].max() if up else value[p.initial].min())
-    total = float((p.weight * value[p.initial]).sum())
-    slack = (len(p.initial) + 2) * U
-    return min(1.0, total + slack) if up else max(0.0, total - slack)
+    sum_ = float((p.weight * value[p.initial]).sum())
+    slack = (len(p.initial) + 2) * U * max(1.0, sum_)
+    top = 1.0 if float(value.max(initial=0.0)) <= 1.0 else np.inf
+    return min(top, sum_ + slack) if up else max(0.0, sum_ - slack)
