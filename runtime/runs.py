@@ -43,6 +43,7 @@ def meaning_digest(agent: AgentIR) -> str:
         verifies=(),
         examples=(),
         outlines=(),
+        deploy=None,
     )
     return digest(canonical_json(encode_agent(bare)))
 

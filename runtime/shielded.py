@@ -78,7 +78,11 @@ def shield_of_run(run: Run, agent: AgentIR) -> ShieldTable | None:
     if agent.train is None or agent.train.settings.get("shield") is not True:
         return None
     table = ShieldTable.read(path)
-    if table.about.get("meaning") != meaning_digest(agent):
+    shields = agent.deploy.shields if agent.deploy is not None else ()
+    names = list(dict.fromkeys(s.formula for s in shields))
+    threshold = max((float(s.settings["threshold"]) for s in shields), default=None)  # type: ignore[arg-type]
+    kept = [list(table.about.get("formulas", ())), table.about.get("threshold")]
+    if table.about.get("meaning") != meaning_digest(agent) or kept != [names, threshold]:
         raise AgentcError([report("AS1346", None, path=str(path), agent=agent.name)])
     return table
 

@@ -46,7 +46,8 @@ def command(
     """
     try:
         from agentc.runtime.acceptance import EXIT
-        from agentc.runtime.runs import EVALUATION, find_runs, run_of, write_json
+        from agentc.runtime.runs import EVALUATION, find_runs, meaning_digest, run_of, write_json
+        from agentc.runtime.verify.record import policy_digest
 
         _, agents = compiled_agents(files, params, allow_extern, names)
         codes: list[int] = []
@@ -55,7 +56,10 @@ def command(
             name = compiled.agent.name
             for run in (run_of(name, seed, runs),) if seed is not None else find_runs(name, runs):
                 acceptance = _evaluate(compiled, run, episodes, eval_seed, quiet=form == "json")
-                row = {"agent": name, "training_seed": run.seed, "evaluation_seed": eval_seed, **acceptance.data()}
+                row = {
+                    "agent": name, "training_seed": run.seed, "evaluation_seed": eval_seed,
+                    "meaning": meaning_digest(compiled.agent), "policy": policy_digest(run.folder), **acceptance.data(),
+                }  # fmt: skip
                 write_json(run.folder / EVALUATION, row)
                 data.append(row)
                 if record is not None:

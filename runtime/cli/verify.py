@@ -133,6 +133,7 @@ def _specs(
     from agentc.lang.diagnostics import Severity
     from agentc.runtime.cli.agents import spec_of
     from agentc.runtime.cli.check import checked
+    from agentc.runtime.verify.record import record
     from agentc.runtime.verify.session import Task, run, spanned
 
     result = checked(files, parameters(params), allow_extern)
@@ -175,6 +176,10 @@ def _specs(
         of = [{**data[at], "index": tasks[at].index} for at in order if tasks[at].agent is agent]
         if of:
             _kept(agent, spec_of(result, agent.name), of, out / f"{agent.name}.agent")
+            mine = [(tasks[at].index, rows[at][1], data[at]) for at in order if tasks[at].agent is agent]
+            answered = [(index, answer, row["certificate"]) for index, answer, row in mine if answer is not None]
+            folder = spec_of(result, agent.name).absolute().parent
+            record(out / f"{agent.name}.agent", agent, answered, folder, policies[agent.name])
     return code
 
 

@@ -88,6 +88,6 @@ def test_a_place_that_cannot_be_written(tmp_path, capsys):
     assert "AS0808" in capsys.readouterr().err
 
 
-def test_without_a_mode_it_says_what_it_waits_for(capsys):
-    assert invoke(["run", REACH]) == 3
-    assert "AS0790" in capsys.readouterr().err
+def test_what_has_no_gate_and_writes_nothing_is_not_run(capsys):
+    assert invoke(["run", REACH]) == 1
+    assert "AS1384" in capsys.readouterr().err

@@ -21,6 +21,7 @@ from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
 from agentc.compiler.logic.verdict import Verdict as Code
 from agentc.compiler.systems.transitions import ExplicitModel, explore
+from agentc.compiler.verify_config import TRAINED
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.envs.registry import environment_of, horizon_of
 from agentc.runtime.verify.answer import Answer, Verdict, unknown
@@ -107,7 +108,9 @@ def _explored(problem: Problem, most: int, seeds: int) -> ExplicitModel | Extrac
     if controller:
         from agentc.runtime.verify.model.closed_loop import closed_loop
 
-        world = closed_loop(problem.agent, world, problem.folder / controller)
+        exported = problem.network_file(controller) if controller == TRAINED else None
+        folder = problem.folder / controller if exported is None else exported.parent
+        world = closed_loop(problem.agent, world, folder)
     return extract(problem.agent, world, formulas, most=most, seeds=seeds, until=until, progress=problem.progress)
 
 
@@ -122,7 +125,9 @@ def _horizon(problem: Problem) -> int | None:
 def _assumption(problem: Problem, p: Product) -> str:
     """What a proof takes for granted of the model."""
     if isinstance(p.model, ExtractedModel):
-        return p.model.assumption
+        controller = str(problem.settings(NAME)["controller"])
+        acting = f", the policy in `{controller}` doing what it likes best" if controller else ""
+        return p.model.assumption + acting
     name = problem.agent.system.name if problem.agent.system is not None else ""
     return f"`{name}` is the transition system that it declares, whatever acts"
 
