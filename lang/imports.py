@@ -1,6 +1,7 @@
 """Modules: what ``import`` finds, and the scope of a file.
 
-``std.a.b`` is ``a/b.agentspec`` of the standard library, every other path a file under the root of the project.
+``std.a.b`` is ``a/b.agentspec`` of the standard library, every other path a file under the root of the project; where
+there is none of that name, a model in the PRISM language.
 A module exports its definitions (``const param pattern prop region environment system machine``), not its imports
 and not its agents.
 """
@@ -17,6 +18,8 @@ from agentc.lang.scope import Scope, Symbol, SymbolKind
 from agentc.lang.source import Source, Span
 
 SUFFIX = ".agentspec"
+SUFFIXES = (".prism", ".nm", ".pm")
+"""Of files in the PRISM language, which are read as a module with one system (:mod:`agentc.lang.prism`)."""
 MAX_BYTES = 4_000_000
 """A module larger than this is not read."""
 
@@ -117,6 +120,9 @@ class Library:
             raise AgentcError([report("AS0210", span, name=name, hint="there is no project folder to look in")])
         parts = path[1:] if standard else path
         file = os.path.join(folder, *parts) + SUFFIX
+        if parts and not standard and not os.path.isfile(file):
+            foreign = [os.path.join(folder, *parts) + suffix for suffix in SUFFIXES]
+            file = next((f for f in foreign if os.path.isfile(f)), file)
         if not parts or not os.path.isfile(file):
             place = "the standard library" if standard else f"`{os.path.join(*parts)}{SUFFIX}` under {folder}"
             meant = nearest(name, self._candidates(path))
@@ -135,7 +141,13 @@ class Library:
             if os.path.getsize(file) > MAX_BYTES:
                 raise AgentcError([report("AS0214", span, name=name, reason="it is larger than 4 MB")])
             with open(file, encoding="utf-8") as stream:
-                return Source(_shown(file), stream.read())
+                found = Source(_shown(file), stream.read())
+            if file.endswith(SUFFIX):
+                return found
+            from agentc.lang.prism import system_text
+
+            text = system_text(found, name.rpartition(".")[2])
+            return Source(f"{found.name} (read as a system)", text)
         except UnicodeDecodeError:
             raise AgentcError([report("AS0214", span, name=name, reason="it is not UTF-8 text")]) from None
         except OSError as error:
