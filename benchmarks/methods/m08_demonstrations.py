@@ -12,21 +12,20 @@ from typing import Any
 
 from agentc.benchmarks.methods.experiment import Arm, Experiment
 from agentc.benchmarks.methods.planner import demonstrations
-from agentc.benchmarks.methods.training import agent_of, curve, steps_until, success, trained
+from agentc.benchmarks.methods.training import agent_of, success, trained
 
 SPEC = "methods/08_demonstrations.agentspec"
-STEPS = 30_000
+STEPS = 20_000
 NONE: dict[str, Any] = {"data": "", "imitation": 0.0}
 
 
 def run(seed: int, folder: Path, episodes: int, **settings: Any) -> Mapping[str, float]:
-    """Train with that many demonstrations; how often fresh layouts are solved, and after how many steps nine in ten."""
+    """Train with that many demonstrations; how often fresh layouts are solved."""
     agent = agent_of(SPEC)
     if episodes:
         settings["data"] = str(demonstrations(agent, episodes, seed, folder / "demonstrations.safetensors"))
     trained(agent, folder, seed, STEPS, **settings)
-    learned = curve(folder, "satisfied/reach")
-    return {"solved": success(agent, folder, "reach"), "steps to 0.9": steps_until(learned, 0.9, STEPS)}
+    return {"solved": success(agent, folder, "reach", episodes=50)}
 
 
 EXPERIMENT = Experiment(
@@ -38,7 +37,7 @@ EXPERIMENT = Experiment(
     metric="solved",
     better="higher",
     steps=STEPS,
-    seeds=(0, 1, 2, 3, 4),
+    seeds=(0, 1, 2),
     arms=(
         Arm("PPO", lambda seed, folder: run(seed, folder, 0, **NONE), "no demonstrations"),
         Arm(
@@ -49,6 +48,6 @@ EXPERIMENT = Experiment(
         Arm("concurrent, 2", lambda seed, folder: run(seed, folder, 2), "2 demonstrations cloned beside PPO"),
         Arm("concurrent, 10", lambda seed, folder: run(seed, folder, 10), "10 demonstrations cloned beside PPO"),
     ),
-    notes="The share of 100 fresh layouts that are solved. Gradient steps of pre-training come on top of the same "
+    notes="The share of 50 fresh layouts that are solved. Gradient steps of pre-training come on top of the same "
     "environment steps. One environment of the paper's kind, smaller than its.",
 )

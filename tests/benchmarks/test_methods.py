@@ -176,3 +176,19 @@ def test_the_command_lists_and_refuses(capsys):
     with pytest.raises(AgentcError) as caught:
         find("x1")
     assert caught.value.diagnostics[0].code == "AS1505"
+
+
+def test_agents_of_methods_have_names_of_their_own():
+    result = check([read(str(path)) for path in sorted(SPECS.glob("*.agentspec"))])
+    assert result.ok, [d.message for d in result.diagnostics]
+
+
+def test_the_planner_solves_its_layouts(tmp_path):
+    from agentc.benchmarks.methods.planner import demonstrations
+    from agentc.benchmarks.methods.training import agent_of
+    from agentc.runtime.learn.demonstrations.recorded import read_columns
+
+    agent = agent_of("methods/08_demonstrations.agentspec")
+    columns = read_columns(demonstrations(agent, 3, 0, tmp_path / "planned.safetensors"))
+    assert columns["rewards"].sum() == 3 and not columns["truncated"].any()
+    assert len(set(columns["seeds"].tolist())) == 3
