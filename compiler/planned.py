@@ -9,7 +9,6 @@ from __future__ import annotations
 ALGORITHMS: dict[str, str] = {
     "reinforce": "policy gradient with a baseline",
     "cql": "conservative Q-learning from recorded data",
-    "dt": "decision transformer",
     "lagrange": "proximal policy optimisation under expected-cost budgets",
     "grpo": "group-relative policy optimisation of a language model",
     "rloo": "leave-one-out policy gradient of a language model",

@@ -357,6 +357,32 @@ BC = TrainerSchema(
     _DISCOUNT,
 )
 
+DT = TrainerSchema(
+    "dt",
+    "Decision transformer: actions of recorded experience, told the return that is still to come.",
+    _settings(
+        _OFFLINE_RUN,
+        (
+            Setting("history", "int", 20, "Steps of the window that the transformer reads.", 2, 1024),
+            Setting(
+                "target",
+                "choice",
+                "best",
+                "The return that the policy is asked for: the best that was recorded, or the one given.",
+                choices=("best", "given"),
+            ),
+            Setting("target_return", "float", 0.0, "That return, if it is given."),
+        ),
+        _ADAM,
+        (
+            Setting("hidden", "int", 64, "Size of a token.", 4, 8192),
+            Setting("layers", "int", 3, "Blocks of the transformer.", 1, 64),
+        ),
+        **{**_OFFLINE_DEFAULTS, "learning_rate": 1e-3, "max_grad_norm": 0.25, "hidden": 64, "batch": 64},
+    ),
+    _DISCOUNT,
+)
+
 IQL = TrainerSchema(
     "iql",
     "Implicit Q-learning from recorded experience.",
@@ -508,7 +534,7 @@ NPC = TrainerSchema(
 
 TRAINERS: dict[str, TrainerSchema] = {
     schema.algorithm: schema
-    for schema in (PPO, TGPO, NPC, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC, Q, CRM, DESCENT)
+    for schema in (PPO, TGPO, NPC, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC, DT, Q, CRM, DESCENT)
 }
 """Every algorithm that a ``train`` block may name."""
 

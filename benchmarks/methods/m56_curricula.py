@@ -70,6 +70,6 @@ EXPERIMENT = Experiment(
             "ALP-GMM", lambda seed, folder: run(seed, folder), "tasks drawn where the return changes, a fifth uniformly"
         ),
     ),
-    notes="The share of 400 tasks, evenly over the box, that are passed; part of them cannot be. One small task space in "
-    "place of the benchmark's parkour and its other teachers.",
+    notes="The share of 400 tasks, evenly over the box, that are passed; part of them cannot be. One small task "
+    "space in place of the benchmark's parkour and its other teachers.",
 )

@@ -1,8 +1,8 @@
 """Method 63: recorded episodes are drawn by how good they were, before any offline learner.
 
 Hong et al., "Harnessing Mixed Offline Reinforcement Learning Datasets via Trajectory Weighting" (2023, arXiv
-2306.13085): sampling weights are the softmax of return or advantage over alpha = 0.1, scaled to [0, 1]. Here: a pendulum
-in place of D4RL, one episode in ten of a controller that swings it up, the others of random torques.
+2306.13085): sampling weights are the softmax of return or advantage over alpha = 0.1, scaled to [0, 1]. Here: a
+pendulum in place of D4RL, one episode in ten of a controller that swings it up, the others of random torques.
 """
 
 from __future__ import annotations
@@ -83,6 +83,6 @@ EXPERIMENT = Experiment(
         Arm("IQL by return", lambda seed, folder: run(seed, folder), "softmax of the return"),
     ),
     paired=True,
-    notes="Steps are gradient steps. The recordings of a seed are the same in every arm: 40 episodes, 4 of them good. A "
-    "step with the pendulum up pays 0.01; 200 steps an episode.",
+    notes="Steps are gradient steps. The recordings of a seed are the same in every arm: 40 episodes, 4 of them good. "
+    "A step with the pendulum up pays 0.01; 200 steps an episode.",
 )

@@ -5,6 +5,7 @@ A checkpoint stores this beside the weights; from it alone the network is built 
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
@@ -69,7 +70,8 @@ class Architecture:
     """An actor and, unless ``critic`` is false, a value function, on top of the encoders.
 
     Both have ``layers`` hidden layers of ``hidden`` units. The parts named in ``privileged`` are for the value
-    function alone. ``memory`` is how sequences are read.
+    function alone. ``memory`` is how sequences are read. Of a policy that is told the return to go (``decision``),
+    ``target_return`` is what it is asked for and ``return_scale`` what returns are divided by.
     """
 
     parts: tuple[Part, ...]
@@ -81,7 +83,9 @@ class Architecture:
     normalize: bool = False
     critic: bool = True
     privileged: tuple[str, ...] = ()
-    memory: Literal["gru", "transformer", "flat"] = "gru"
+    memory: Literal["gru", "transformer", "flat", "decision"] = "gru"
+    target_return: float = 0.0
+    return_scale: float = 1.0
 
     def to_data(self) -> dict[str, Any]:
         """As JSON-ready data."""
@@ -205,8 +209,10 @@ def _check(a: Architecture) -> None:
         raise ValueError("a part or the action is of an unknown kind")
     flags_ok = isinstance(a.normalize, bool) and isinstance(a.critic, bool)
     layers_ok = a.activation in ("tanh", "relu") and a.encoder in ("dense", "conv")
-    if not (flags_ok and layers_ok and a.memory in ("gru", "transformer", "flat")):
+    if not (flags_ok and layers_ok and a.memory in ("gru", "transformer", "flat", "decision")):
         raise ValueError("an unknown layer")
+    if not (math.isfinite(a.target_return) and math.isfinite(a.return_scale) and a.return_scale > 0):
+        raise ValueError("a return that is none")
     if not set(a.privileged) < {p.key for p in a.parts}:
         raise ValueError("a privileged part that is none")
     if a.action.kind == "multi" and len(a.action.choices) != a.action.size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from agentc.compiler.training_config import TRAINERS, Scalar
 from agentc.runtime.learn.configuration import StartingConfig, TrainingConfig
 
 
@@ -112,6 +113,27 @@ class BCConfig(OfflineConfig):
     """``train bc``."""
 
     algorithm: ClassVar[str] = "bc"
+
+
+@dataclass(frozen=True, slots=True)
+class DTConfig(OfflineConfig):
+    """``train dt``; ``history`` are the steps of a window."""
+
+    algorithm: ClassVar[str] = "dt"
+
+    learning_rate: float = 1e-3
+    max_grad_norm: float = 0.25
+    hidden: int = 64
+    layers: int = 3
+    batch: int = 64
+    history: int = 20
+    target: str = "best"
+    target_return: float = 0.0
+
+    def to_data(self) -> dict[str, Scalar]:
+        """What the schema names, and the discount: the rest does not concern a transformer."""
+        named = [setting.name for setting in TRAINERS[self.algorithm].settings]
+        return {name: getattr(self, name) for name in (*named, "discount")}
 
 
 @dataclass(frozen=True, slots=True)

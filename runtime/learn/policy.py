@@ -19,6 +19,7 @@ from agentc.runtime.learn import checkpoint as checkpoints
 from agentc.runtime.learn.acting import draw, enacted
 from agentc.runtime.learn.architecture import ActionHead, Architecture, Part, architecture_for
 from agentc.runtime.learn.checkpoint import Checkpoint
+from agentc.runtime.learn.context.returns import ReturnConditionedEnv
 from agentc.runtime.learn.context.window import HistoryEnv
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.optimizer import restore_weights
@@ -120,6 +121,9 @@ class Policy:
     def within(self, env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
         """The environment as the policy sees it: with the last steps in the observation, where it reads them."""
         steps = [p.shape[0] for p in self.architecture.parts if p.kind == "sequence"]
+        mine = self.architecture
+        if mine.memory == "decision":
+            return ReturnConditionedEnv(env, mine.action, steps[0], mine.target_return, mine.return_scale)
         return HistoryEnv(env, steps[0]) if steps else env
 
     def act(

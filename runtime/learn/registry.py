@@ -16,6 +16,7 @@ import torch
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn.architecture import Architecture, architecture_for
 from agentc.runtime.learn.configuration import TrainingConfig
+from agentc.runtime.learn.context.returns import conditioned_space
 from agentc.runtime.learn.context.window import HistoryVector
 from agentc.runtime.learn.descent_config import DescentConfig, WithAgent, refusal
 from agentc.runtime.learn.learner import Learner
@@ -56,6 +57,11 @@ LEARNERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
         {"head": "soft", "critic": False},
     ),
     "bc": ("agentc.runtime.learn.off_policy_config:BCConfig", "agentc.runtime.learn.offline:bc", {"critic": False}),
+    "dt": (
+        "agentc.runtime.learn.off_policy_config:DTConfig",
+        "agentc.runtime.learn.offline:dt",
+        {"critic": False, "memory": "decision"},
+    ),
     "iql": ("agentc.runtime.learn.off_policy_config:IQLConfig", "agentc.runtime.learn.offline:iql", {}),
     "td3_bc": (
         "agentc.runtime.learn.off_policy_config:TD3BCConfig",
@@ -113,14 +119,19 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
         why = refusal(env.compiled.agent, config)
         if why is not None:
             raise AgentcError([report("AS1361", None, agent=env.compiled.agent.name, reason=why)])
-    if config.history > 0:
+    observed = env.observation_space
+    if network.get("memory") == "decision":
+        observed = conditioned_space(observed, env.action_space, config.history)
+    elif config.history > 0:
         env = HistoryVector(env, config.history)
+        observed = env.observation_space
+    options = {"memory": config.memory, **network}
     hidden = str(getattr(config, "privileged", "")).split()
     if isinstance(config, DescentConfig):  # a policy of the state alone
         spaces = getattr(env.observation_space, "spaces", {})
         hidden = [key for key in spaces if key != "observation"]
     architecture = architecture_for(
-        env.observation_space,
+        observed,
         env.action_space,
         hidden=config.hidden,
         layers=config.layers,
@@ -128,9 +139,8 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
         encoder=config.encoder,
         normalize=config.normalize_observations,
         privileged=tuple(hidden),
-        memory=config.memory,
         sequences=config.history > 0,
-        **network,
+        **options,
     )
     if isinstance(config, MachineConfig):
         if not isinstance(env, WithMachines):

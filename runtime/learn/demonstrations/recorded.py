@@ -66,9 +66,9 @@ class Recorded:
                 if array is None or len(array) != count or array.shape[1:] != p.shape:
                     held = "none" if array is None else f"one of shape {array.shape[1:]}"
                     name = f"`{p.key}`" if p.key else "the observation"
-                    raise _mismatch(path, name, held, f"one of shape {p.shape}")
+                    raise mismatch(path, name, held, f"one of shape {p.shape}")
                 found[p.key] = array
-        actions = _actions(path, columns["actions"], architecture)
+        actions = actions_of(path, columns["actions"], architecture)
         terminated = columns["terminated"].astype(np.bool_)
         ended = terminated | columns["truncated"].astype(np.bool_)
         transitions = Transitions(
@@ -114,17 +114,19 @@ def read_columns(path: Path) -> dict[str, Array]:
     return columns
 
 
-def _actions(path: Path, actions: Array, architecture: Architecture) -> Array:
+def actions_of(path: Path, actions: Array, architecture: Architecture) -> Array:
+    """Recorded actions as the learner keeps them. Raises AS1534 for others than its own."""
     head = architecture.action
     if head.discrete:
         if actions.ndim == 1 and actions.dtype.kind in "iu" and actions.min() >= 0 and actions.max() < head.size:
             return actions.astype(np.int64)
-        raise _mismatch(path, "the action", f"{actions.dtype} of shape {actions.shape[1:]}", f"{head.size} actions")
+        raise mismatch(path, "the action", f"{actions.dtype} of shape {actions.shape[1:]}", f"{head.size} actions")
     if actions.shape[1:] != head.shape or (head.kind == "multi") != (actions.dtype.kind in "iu"):
         held = f"{actions.dtype} of shape {actions.shape[1:]}"
-        raise _mismatch(path, "the action", held, f"one of shape {head.shape}")
+        raise mismatch(path, "the action", held, f"one of shape {head.shape}")
     return recorded(head, actions)
 
 
-def _mismatch(path: Path, what: str, held: str, needed: str) -> AgentcError:
+def mismatch(path: Path, what: str, held: str, needed: str) -> AgentcError:
+    """The error for a file that holds something else (AS1534)."""
     return AgentcError([report("AS1534", None, path=str(path), what=what, held=held, needed=needed)])

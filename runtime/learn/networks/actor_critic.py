@@ -50,7 +50,9 @@ class ActorCritic(nn.Module):
             width += size
             public += size if shown else 0
         self.encoders = nn.ModuleList(encoders)
-        shape = (architecture.hidden, architecture.layers, architecture.activation)
+        # A decision transformer has its layers inside, and one linear layer behind them.
+        layers = 0 if architecture.memory == "decision" else architecture.layers
+        shape = (architecture.hidden, layers, architecture.activation)
         self.actor = mlp(public, *shape, _outputs(architecture))
         self.critic: nn.Sequential | None = None
         if architecture.critic:
@@ -81,11 +83,11 @@ class ActorCritic(nn.Module):
 
     def policy(self, inputs: Inputs, mask: Tensor | None = None) -> Distribution:
         """The distributions over actions, one per row."""
-        return self._distribution(self.actor(self._joined(self._encode(inputs), critic=False)), mask)
+        return self.distribution(self.actor(self._joined(self._encode(inputs), critic=False)), mask)
 
     def policy_of(self, normalized: Inputs, mask: Tensor | None = None) -> Distribution:
         """As :meth:`policy`, from inputs that are :meth:`normalized` already."""
-        return self._distribution(self.actor(self.features(normalized)), mask)
+        return self.distribution(self.actor(self.features(normalized)), mask)
 
     def value(self, inputs: Inputs) -> Tensor:
         """The values ``(batch,)``."""
@@ -97,14 +99,15 @@ class ActorCritic(nn.Module):
         """Distributions and values with one pass through the encoders."""
         assert self.critic is not None
         encoded = self._encode(inputs)
-        policy = self._distribution(self.actor(self._joined(encoded, critic=False)), mask)
+        policy = self.distribution(self.actor(self._joined(encoded, critic=False)), mask)
         return policy, self.critic(self._joined(encoded, critic=True)).squeeze(-1)
 
     def features(self, normalized: Inputs) -> Tensor:
         """What the actor's layers read, ``(batch, width)``, from inputs that are :meth:`normalized` already."""
         return self._joined([encoder(x) for encoder, x in zip(self.encoders, normalized, strict=True)], critic=False)
 
-    def _distribution(self, output: Tensor, mask: Tensor | None) -> Distribution:
+    def distribution(self, output: Tensor, mask: Tensor | None = None) -> Distribution:
+        """The distributions that the actor's outputs ``(batch, n)`` say."""
         head = self.architecture.action
         match head.kind:
             case "categorical":

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn.architecture import Architecture, Part
+from agentc.runtime.learn.networks.decision import DecisionTransformer
 from agentc.runtime.learn.networks.sequences import sequence_encoder
 from agentc.runtime.learn.vector import Array
 
@@ -141,6 +142,9 @@ def draw_weights(modules: nn.Module, generator: torch.Generator | None) -> None:
 def encoder_of(part: Part, architecture: Architecture) -> tuple[nn.Module, int]:
     """The module that reads a part, and how many numbers it makes of it."""
     encoder = architecture.encoder
+    if part.kind == "sequence" and architecture.memory == "decision":
+        size = 4 * max(1, architecture.hidden // 4)
+        return DecisionTransformer(part, architecture.action, size, architecture.layers), size
     if part.kind == "sequence":
         return sequence_encoder(part, architecture.memory, architecture.hidden)
     if part.kind == "grid":
