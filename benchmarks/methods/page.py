@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentc.benchmarks.methods.experiment import registry
 from agentc.benchmarks.methods.records import RECORDED, Standing, standing
-from agentc.benchmarks.methods.verdict import Verdict, chance
+from agentc.benchmarks.methods.verdict import Verdict, chance, compare
 from agentc.runtime.learn.aggregate import aggregate
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
@@ -75,6 +75,14 @@ def _figure(s: Standing, arm: str) -> str:
     return str(aggregate(figures)) if figures else "-"
 
 
+def _gain_over(s: Standing, arm: str) -> str:
+    """How much better the method's arm is than another one; the verdict rests on the control alone."""
+    e = s.experiment
+    if arm == e.method or s.comparison is None:
+        return ""
+    return str(compare(s.figures(e.method), s.figures(arm), e.better, paired=e.paired).gain)
+
+
 def _section(s: Standing) -> list[str]:
     e = s.experiment
     told = f"{chance(len(e.seeds), paired=e.paired):.0%}"
@@ -89,12 +97,14 @@ def _section(s: Standing) -> list[str]:
     ]
     if e.notes:
         lines += ["", e.notes]
-    lines += ["", f"| arm | what is different | {e.metric} | by seed | minutes |", "| --- | --- | --- | --- | --- |"]
+    lines += ["", f"| arm | what is different | {e.metric} | by seed | the method's gain over it | minutes |"]
+    lines += ["| --- " * 6 + "|"]
     for arm in e.arms:
         own = [r for r in s.runs if r.arm == arm.name]
         each = ", ".join(f"{x:.4g}" for x in s.figures(arm.name)) or "-"
         minutes = f"{sum(r.wall for r in own) / 60:.1f}" if own else "-"
-        lines.append(f"| {arm.name} | {arm.note} | {_figure(s, arm.name)} | {each} | {minutes} |")
+        gain = _gain_over(s, arm.name)
+        lines.append(f"| {arm.name} | {arm.note} | {_figure(s, arm.name)} | {each} | {gain} | {minutes} |")
     gain = "" if s.comparison is None else f" Gain {s.comparison.gain}."
     lines += ["", f"Verdict: **{s.verdict}**.{gain}"]
     return lines
