@@ -62,6 +62,8 @@ def _memory(values: Mapping[str, Scalar]) -> str | None:
 def _demonstrations(values: Mapping[str, Scalar]) -> str | None:
     used = [name for name in ("pretrain", "imitation", "imitation_end") if _number(values, name) > 0]
     if not used:
+        if "imitation" in values and values.get("data", "") != "":
+            return "`data` names demonstrations that nothing uses: `pretrain` or `imitation` would clone them"
         return None
     if values.get("data") == "":
         return f"`{used[0]}` clones demonstrations, and `data` names no file of them"
@@ -82,6 +84,12 @@ def _reset(values: Mapping[str, Scalar]) -> str | None:
     return None
 
 
+def _box(values: Mapping[str, Scalar]) -> str | None:
+    if values.get("box", "") != "" and _number(values, "history") > 0:
+        return "`box` reads the present state, and with `history` the policy sees windows"
+    return None
+
+
 def _group_of_one(values: Mapping[str, Scalar]) -> str | None:
     if "group" in values and _number(values, "group") < 2:
         return "a group of one: advantages are normalised over the group, and each would be 0"
@@ -89,7 +97,7 @@ def _group_of_one(values: Mapping[str, Scalar]) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
-    _data, _warmup, _returns, _group, _dual, _epsilon, _memory, _demonstrations, _teacher, _reset, _group_of_one,
+    _data, _warmup, _returns, _group, _dual, _epsilon, _memory, _demonstrations, _teacher, _reset, _box, _group_of_one,
 )  # fmt: skip
 
 

@@ -329,6 +329,9 @@ TD3 = TrainerSchema(
         (
             Setting("exploration_noise", "float", 0.1, "Deviation of the noise on actions, of half their range.", 0),
             Setting("bc_alpha", "float", 0.0, "Weight of the value beside cloning; 0 for no cloning.", 0),
+            Setting("box", "text", "", "The system's controller around whose action the policy's is kept at first."),
+            Setting("box_width", "float", 0.2, "How wide that box is at first, of the range.", 0, 1, low_open=True),
+            Setting("box_share", "float", 0.5, "Share of `steps` in which it grows to all of it.", 0, 1, low_open=True),
         ),
         _ADAM,
         _REWARD,

@@ -37,8 +37,11 @@ def misfits(agent: AgentIR, span: Span | None = None) -> list[Diagnostic]:
         found.append(report("AS1508", span, setting=setting, agent=agent.name, reason=reason))
     kind = action_kind(agent)
     wanted = "discrete" if algorithm in DISCRETE_ONLY else "continuous" if algorithm in CONTINUOUS_ONLY else None
-    if settings.get("box", "none") not in ("none", ""):
+    if settings.get("box", "") != "":
         wanted = "continuous"
+        why = _boxed(agent, str(settings["box"]))
+        if why is not None:
+            found.append(report("AS1508", span, setting=f"box = {settings['box']}", agent=agent.name, reason=why))
     if kind is not None and wanted is not None and kind != wanted:
         found.append(report("AS1509", span, algorithm=algorithm, wanted=wanted, agent=agent.name, found=kind))
     horizon = _horizon(agent)
@@ -72,6 +75,20 @@ def _starts(agent: AgentIR) -> list[tuple[str, str]]:
     if reset != "task" and agent.environment.engine not in PLAYED_AGAIN:
         found.append((chosen[-1], f"the engine `{agent.environment.engine}` does not come back to a state"))
     return found
+
+
+def _boxed(agent: AgentIR, name: str) -> str | None:
+    """Why actions cannot be kept around those of the controller of that name; None if they can."""
+    system = agent.system
+    known = [c.name for c in system.controllers] if system is not None else []
+    if system is None or name not in known:
+        listed = ", ".join(f"`{k}`" for k in known)
+        return f"its system has {listed or 'no controllers'}" if system is not None else "it acts in no declared system"
+    if system.modes or set(system.outputs) != {v.name for v in system.states}:
+        return "the controller reads all states, and the policy does not see all of them"
+    if any(v.kind == "enum" for v in system.states):
+        return "the controller reads states as numbers, and an enum is seen as a unit vector"
+    return None
 
 
 def stages_of(text: str) -> list[list[float]]:

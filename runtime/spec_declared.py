@@ -6,7 +6,7 @@ drawing of random numbers, for each row has a generator of its own, as it would 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,12 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from agentc.compiler.agent import VariableIR
+from agentc.compiler.systems.dynamics import Dynamics
 from agentc.runtime.envs.declared import DeclaredEnv, task_space_of, with_task
 from agentc.runtime.envs.declared_batch import DeclaredBatch, Situation, situation_in_words
 from agentc.runtime.learn.episodes import generator_state, packed, restore_generator, unpacked
 from agentc.runtime.learn.vector import Options
+from agentc.runtime.spec_observation import OBSERVATION
 
 Array = NDArray[Any]
 
@@ -83,6 +85,18 @@ class DeclaredRows:
                 self._played.setdefault((seed, actions[: k + 1].tobytes()), at[k + 1 : k + 2])
         situation = self._played[key][0]
         return Situation(situation.state, situation.mode, 0, None)
+
+    def controller(self, name: str) -> Callable[[Mapping[str, Array]], Array] | None:
+        """A feedback law, from observations (all states, in their order) to inputs ``(batch, m)`` in their ranges."""
+        if name not in [c.name for c in self.batch.system.controllers] or self.batch.system.commands:
+            return None
+        dynamics = Dynamics(self.batch.system)
+
+        def law(observation: Mapping[str, Array]) -> Array:
+            state = observation[OBSERVATION] if OBSERVATION in observation else observation[""]
+            return dynamics.control(name, np.asarray(state, np.float64))
+
+        return law
 
     def snapshot(self) -> dict[str, Array]:
         """Everything that later steps depend on, as arrays by name."""

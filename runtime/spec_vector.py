@@ -266,6 +266,10 @@ class SpecVectorEnv:
             masks.append(info.get("action_mask"))
         return None if masks[0] is None else np.array(masks, np.bool_)
 
+    def controller(self, name: str) -> Callable[[Mapping[str, Array]], Array] | None:
+        """A feedback law of the declared system, read off its observation; None if there is none of that name."""
+        return None if self._rows is None else self._rows.controller(name)
+
     def close(self) -> None:
         """Close every environment."""
         for env in self._envs:

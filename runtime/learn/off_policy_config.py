@@ -87,6 +87,9 @@ class TD3Config(OffPolicyConfig):
     target_clip: float = 0.5
     exploration_noise: float = 0.1
     bc_alpha: float = 0.0
+    box: str = ""
+    box_width: float = 0.2
+    box_share: float = 0.5
     privileged: str = ""
 
 

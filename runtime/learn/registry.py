@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import torch
 
 from agentc.lang.diagnostics import AgentcError, report
@@ -24,7 +25,7 @@ from agentc.runtime.learn.machine_config import MachineConfig, WithMachines
 from agentc.runtime.learn.ppo import PPOLearner
 from agentc.runtime.learn.predictive import Modelled, NPCConfig
 from agentc.runtime.learn.tgpo import Guided
-from agentc.runtime.learn.vector import VectorEnv
+from agentc.runtime.learn.vector import Controlled, VectorEnv
 
 MakeLearner = Callable[[Architecture, Any, torch.Generator], Learner]
 
@@ -163,7 +164,26 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
 
         assert isinstance(learner, OffPolicyLearner)
         learner.relabel = Counterfactual(env.table, config.discount)
+    name = str(getattr(config, "box", ""))
+    if name:
+        _keep_in_box(env, learner, config, name)
     return env, learner
+
+
+def _keep_in_box(env: VectorEnv, learner: Learner, config: Any, name: str) -> None:
+    """M11: actions around those of a controller of the environment, in a box that grows. Raises AS1508."""
+    from agentc.runtime.learn.objectives.td3 import TD3
+    from agentc.runtime.learn.off_policy import OffPolicyLearner
+    from agentc.runtime.learn.shields.box import BoxSchedule
+
+    controller = env.controller(name) if isinstance(env, Controlled) else None
+    if controller is None:
+        why = f"{type(env).__name__} has no such controller"
+        raise AgentcError([report("AS1508", None, setting=f"box = {name}", agent="it", reason=why)])
+    assert isinstance(learner, OffPolicyLearner) and isinstance(learner.objective, TD3)
+    head = learner.architecture.action
+    steps = max(1, round(config.box_share * config.steps))
+    learner.objective.keep_in(BoxSchedule(controller, np.array(head.low), np.array(head.high), config.box_width, steps))
 
 
 def _load(name: str) -> Any:

@@ -120,6 +120,15 @@ class Restorable(Protocol):
         ...
 
 
+@runtime_checkable
+class Controlled(Protocol):
+    """A :class:`VectorEnv` that knows feedback laws, such as those of a declared system."""
+
+    def controller(self, name: str) -> Callable[[Mapping[str, Array]], Array] | None:
+        """From observations to actions ``(batch, d)`` within the bounds; None if there is none of that name."""
+        ...
+
+
 class SyncVector:
     """A :class:`VectorEnv` that steps a list of ``gymnasium.Env`` one after the other in this process.
 

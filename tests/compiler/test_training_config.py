@@ -103,4 +103,5 @@ def test_defaults_work_together():
     from agentc.compiler.training_checks import conflicts
 
     for name, schema in TRAINERS.items():
-        assert conflicts({**schema.defaults(), **({"data": "x"} if schema.setting("data") else {})}) == [], name
+        reads = schema.setting("data") and not schema.setting("imitation")  # where there must be data
+        assert conflicts({**schema.defaults(), **({"data": "x"} if reads else {})}) == [], name

@@ -84,11 +84,22 @@ GOAL = "F (x, y) in goal"
         ((51, OPEN, "F[51, 60] (x, y) in goal", "ppo { }"), []),
         ((50, OPEN, GOAL, "ppo { pretrain = 10 }"), ["AS1536"]),
         ((50, OPEN, GOAL, 'ppo { data = "a"; pretrain = 10 }'), []),
+        ((50, OPEN, GOAL, 'ppo { data = "a" }'), ["AS1536"]),
+        ((50, OPEN, GOAL, 'td3 { box = "go" }'), ["AS1508"]),
+        ((50, OPEN, GOAL, 'td3 { box = "go"; history = 4 }'), ["AS1536"]),
         ((50, OPEN, GOAL, 'ppo { data = "a"; pretrain = 10; normalize_observations = true }'), ["AS1536"]),
     ],
 )
 def test_what_cannot_work_is_refused(given, wanted):
     assert codes(DRIVER % given) == wanted
+
+
+def test_a_box_is_for_numbers():
+    text = (
+        'agent Clerk { env office()\n task fetch = F tile == coffee\n reward { fetch : 1 }\n train td3 { box = "a" } }'
+    )
+    found = check(Source("a.agentspec", "import std.env.office: office\n" + text)).diagnostics
+    assert {d.code for d in found} == {"AS1508", "AS1509"}
 
 
 def test_a_group_of_one_is_refused():

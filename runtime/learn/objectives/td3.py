@@ -5,7 +5,12 @@ the least of two critics, a smoothed target action, a policy that moves every ``
 above 0 it is TD3+BC: Fujimoto and Gu, "A Minimalist Approach to Offline Reinforcement Learning" (2021), equation 3:
 the policy climbs ``alpha / mean |Q|`` times the value minus the squared distance from the recorded action.
 
-Deviations: weights begin orthogonal; actions are in [-1, 1] whatever the space's bounds.
+With ``box`` actions are kept around those of a suboptimal controller at first, after Lin et al., "CAMEL: Continuous
+Action Masking Enabled by Large Language Models" (2025): critics learn of the actions that were taken, targets and the
+policy's climb are those of actions in the box.
+
+Deviations: weights begin orthogonal; actions are in [-1, 1] whatever the space's bounds. The policy's range is mapped
+onto the box and not clipped to it, so that its gradient passes; the controller is a law of the spec, not a program.
 """
 
 from __future__ import annotations
@@ -15,14 +20,17 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from agentc.runtime.learn.architecture import Architecture
+from agentc.runtime.learn.acting import recorded
+from agentc.runtime.learn.architecture import ActionHead, Architecture
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.networks.critics import Critics
 from agentc.runtime.learn.objectives.base import column, named, part
 from agentc.runtime.learn.objectives.sac import Warming
 from agentc.runtime.learn.off_policy_config import TD3BCConfig, TD3Config
 from agentc.runtime.learn.optimizer import FlatAdam, Target, refuse, restore_weights, weights_of
+from agentc.runtime.learn.shields.box import BoxSchedule
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.transitions import Transitions
 from agentc.runtime.learn.vector import Array
@@ -34,14 +42,31 @@ class Noisy(Warming):
     def __init__(self, network: ActorCritic, warmup: int, scale: float) -> None:
         super().__init__(network, warmup)
         self._scale = np.float32(scale)
+        self.box: BoxSchedule | None = None
+        self._taken = 0
+
+    def noise(self, steps: int, num_envs: int, taken: int, randomness: np.random.Generator) -> Array:
+        """As :class:`Warming`; the box is that of these steps."""
+        self._taken = taken
+        return super().noise(steps, num_envs, taken, randomness)
 
     def act(self, observation: Mapping[str, Array], mask: NDArray[np.bool_] | None, noise: Array) -> Array:
         """Uniform while the run warms up, then with noise."""
-        if self._uniform:
-            return noise
-        chosen = super().act(observation, mask, noise)
-        moved: Array = np.clip(chosen + self._scale * noise, -1.0, 1.0)
-        return moved
+        moved = noise
+        if not self._uniform:
+            moved = np.clip(super().act(observation, mask, noise) + self._scale * noise, -1.0, 1.0)
+        if self.box is None:
+            return moved
+        kept: Array = boxed(self.box, self.head, torch.from_numpy(moved), observation, self._taken).numpy()
+        return kept
+
+
+def boxed(box: BoxSchedule, head: ActionHead, actions: Tensor, observation: Mapping[str, Array], taken: int) -> Tensor:
+    """Actions ``(batch, d)`` in [-1, 1] mapped onto the boxes after ``taken`` steps, in the same scale."""
+    if box.epsilon(taken) >= 1.0:
+        return actions
+    low, high = (torch.from_numpy(recorded(head, bound)) for bound in box.bounds(observation, taken))
+    return low + (actions + 1.0) * (0.5 * (high - low))
 
 
 class TD3:
@@ -63,8 +88,16 @@ class TD3:
         self._policy_target = Target(ActorCritic(architecture), self._policy_adam.weights)
         self._critic_target = Target(Critics(architecture, 2, None), self._critic_adam.weights)
         self.actor = Noisy(self.network, warmup, exploration_noise)
+        self.box: BoxSchedule | None = None
         self._count = 0
         self._last = 0.0
+
+    def keep_in(self, box: BoxSchedule) -> None:
+        """Keep actions in a box, those of the actor and those that are learned of."""
+        self.box = self.actor.box = box
+
+    def _kept(self, actions: Tensor, observations: Mapping[str, Array], taken: int) -> Tensor:
+        return actions if self.box is None else boxed(self.box, self.actor.head, actions, observations, taken)
 
     def step(
         self, batch: Transitions, learning_rate: float, randomness: np.random.Generator, at: tuple[int, int]
@@ -78,7 +111,8 @@ class TD3:
             noise = column(randomness.standard_normal(batch.actions.shape, np.float32)) * c.target_noise
             noise = noise.clamp(-c.target_clip, c.target_clip)
             goal = self._policy_target.network.policy_of(following).mode()
-            later = self._critic_target.network(following, (goal + noise).clamp(-1.0, 1.0)).min(0).values
+            goal = self._kept((goal + noise).clamp(-1.0, 1.0), batch.next_observations, at[0])
+            later = self._critic_target.network(following, goal).min(0).values
             targets = column(batch.rewards) + column(batch.discounts) * later
         values = self._critics(inputs, actions)
         errors = (values - targets).square()
@@ -88,7 +122,7 @@ class TD3:
         self._critic_adam.descend(loss, learning_rate, c.max_grad_norm, at, epsilon=1e-8)
         self._count += 1
         if self._count % c.policy_delay == 0:
-            chosen = network.policy_of(inputs).mode()
+            chosen = self._kept(network.policy_of(inputs).mode(), batch.observations, at[0])
             worth = self._critics(inputs, chosen)[0]
             climbed = -worth.mean()
             if c.bc_alpha > 0.0:
