@@ -28,6 +28,11 @@ def course(f: Formula, trace: Trace) -> list[bool]:
     return [bool(value) for value in _tables(f, trace, False, True, lambda x: not x, _holds)[f]]
 
 
+def values(of: Term, trace: Trace) -> list[Any]:
+    """The value of a term at each step; None where it has none."""
+    return _tables(of, trace, False, True, lambda x: not x, _holds)[of]
+
+
 def robustness(f: Formula, trace: Trace, t: int = 0) -> float:
     """How robustly ``f`` holds at step ``t``: positive implies true, negative false, zero decides nothing."""
     counts = any(node.op in ("count", "sum", "automaton") for node in postorder(f))
@@ -39,13 +44,13 @@ def robustness(f: Formula, trace: Trace, t: int = 0) -> float:
 
 
 @lru_cache(maxsize=16)
-def _order(root: Formula) -> tuple[Node, ...]:
+def _order(root: Node) -> tuple[Node, ...]:
     """The nodes below a formula, arguments first; kept, since a formula is asked about many traces."""
     return tuple(postorder(root))
 
 
 def _tables(
-    root: Formula, trace: Trace, bottom: Any, top: Any, neg: Callable[[Any], Any], atom: Callable[[Term, Any], Any],
+    root: Node, trace: Trace, bottom: Any, top: Any, neg: Callable[[Any], Any], atom: Callable[[Term, Any], Any],
     truth: dict[Node, list[Any]] | None = None,
 ) -> dict[Node, list[Any]]:
     """Tables of all nodes below ``root``: Boolean and quantitative meaning are min and max over the same sets.

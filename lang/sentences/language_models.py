@@ -162,4 +162,26 @@ ROWS: tuple[Entry, ...] = (
         "the server at {url} was asked {tries} times more for one step, and wrote {reply!r}",
         "say with `--constraint` how it takes a grammar; a step has one of these forms: {forms}",
     ),
+    Entry(
+        "AS1478", "mcp-server-failed", _E, "the MCP server `{command}` cannot be used: {reason}",
+        "it is a command that speaks the Model Context Protocol on standard input and output",
+    ),
+    Entry(
+        "AS1480", "irreversible-unguarded", _E, "`{tool}` is irreversible, and no rule stands before its calls{why}",
+        "demand a step before it: `safe asked = G ({tool} -> O confirm)`",
+    ),
+    Entry(
+        "AS1481", "too-much-seen", _E, "`seen` holds at most {limit}",
+        "compare with what is seen at fewer steps, or of fewer phases",
+    ),
+    Entry("AS1482", "history-not-reached", _E, "the history `{name}` is not reached: {reason}"),
+    Entry(
+        "AS1483", "too-much-said", _E, "of what values can come `from`, at most {limit} characters are remembered",
+        "begin a new run, with a history of its own",
+    ),
+    Entry(
+        "AS1484", "too-many-steps", _E, "`{name}` counts other counts, and holds at most {limit} steps",
+        "count steps by what they say themselves",
+    ),
+    Entry("AS1485", "unknown-phase", _E, "the agent has no phase `{name}`", "it has {known}"),
 )

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +21,16 @@ if TYPE_CHECKING:
 @spec_arguments
 @click.option("--agent", "name", metavar="NAME", help="The agent whose promises are kept, if there are several.")
 @click.option("--stdin", "stream", is_flag=True, help="Judge the events of standard input, one JSON object a line.")
-@click.option("--history", type=click.Path(path_type=Path, dir_okay=False), help="Keep events in this SQLite file.")
+@click.option("--mcp", metavar="COMMAND", help="Stand between standard input and output and the MCP server COMMAND.")
+@click.option("--tools", is_flag=True, help="Print the tools of the MCP server as declarations.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True,
+              help="Seconds for each call of an MCP server.")
+@click.option("--history", metavar="FILE", help="Keep events in this SQLite file, or at postgresql://...")
+@click.option("--ask-timeout", type=click.FloatRange(0), default=300.0, show_default=True,
+              help="Seconds that a person has to decide.")
+@click.option("--pending", is_flag=True, help="List what waits for a person in the history.")
+@click.option("--allow", "allowed", metavar="KEY", help="Allow a call that waits in the history.")
+@click.option("--deny", "denied", metavar="KEY", help="Deny a call that waits in the history.")
 @click.option("--log", "logs", multiple=True, metavar="RULE", help="Only log what violates this rule.")
 @click.option("--ask", "asks", multiple=True, metavar="RULE", help="Ask a person about what violates this rule.")
 def command(
@@ -31,17 +39,29 @@ def command(
     allow_extern: tuple[str, ...],
     name: str | None,
     stream: bool,
-    history: Path | None,
+    mcp: str | None,
+    tools: bool,
+    timeout: float,
+    history: str | None,
+    ask_timeout: float,
+    pending: bool,
+    allowed: str | None,
+    denied: str | None,
     logs: tuple[str, ...],
     asks: tuple[str, ...],
 ) -> int:
     """Judge the tool calls of any agent loop by the promises of a spec.
 
-    Events are {"tool": ..., "arguments": {...}, "key": ...} for a call that is proposed, {"result": "...", "tool": ...}
-    for what it returned, {"phase": ..., "text": ...} for a text, {"settle": key, "allowed": true} for what a person
-    decided, and {"end": true} to ask whether the run may end. Each is answered by one line. With --history the file may
-    be shared, and proposing a key twice judges it once. Exit code 1 if anything was denied, else 0.
+    Events are {"tool": ..., "arguments": {...}, "key": ...} for a call that is proposed, {"calls": [...]} for several
+    that run in parallel, {"result": "...", "tool": ...} for what one returned, {"phase": ..., "text": ...} for a text,
+    {"user": "..."} for what the user says, {"settle": key, "allowed": true} for what a person decided, and
+    {"end": true} to ask whether the run may end. Each is answered by one line. With --history the file may be shared,
+    and proposing a key twice judges it once. Exit code 1 if anything was denied, else 0.
+
+    With --mcp it is a proxy: put it where a client starts its MCP server. A denied call never reaches the server.
     """
+    if tools:
+        return _declarations(mcp)
     from agentc.runtime.cli.check import checked
     from agentc.runtime.cli.specs import parameters
     from agentc.runtime.llm.guard import Guard
@@ -54,18 +74,45 @@ def command(
         known = ", ".join(f"`{a.name}`" for a in result.agents if a.writer is not None) or "none"
         raise AgentcError([report("AS1444", None, found=len(writers), known=known)])
     modes: dict[str, Any] = {**dict.fromkeys(logs, "log"), **dict.fromkeys(asks, "ask")}
-    guard = Guard(writers[0], modes, history)
+    guard = Guard(writers[0], modes, history, ask_timeout=ask_timeout)
+    if mcp is not None:
+        from agentc.runtime.llm.mcp_proxy import McpProxy
+
+        proxy = McpProxy(guard, mcp, timeout)
+        proxy.serve(sys.stdin.buffer, sys.stdout.buffer)
+        return int(proxy.denied > 0)
+    if pending:
+        for key, (event, decision) in guard.pending().items():
+            given = json.dumps(event["arguments"], ensure_ascii=False)
+            click.echo(f"{key}  {event['tool']} {given}  {decision.reason}")
+        return 0
+    for asked, yes in ((allowed, True), (denied, False)):
+        if asked is not None:
+            click.echo(guard.settle(asked, yes).reason)
+            return 0
     if not stream:
         for rule in guard.rules:
             click.echo(f"{rule.name}  {guard.modes.get(rule.name, 'enforce')}  {rule.item.source}")
         return 0
-    denied = False
+    refused = False
     for number, line in enumerate(sys.stdin, 1):
         if line.strip():
             answer = _answer(guard, line, number)
-            denied = denied or answer.get("outcome") == "deny"
+            refused = refused or any(a.get("outcome") == "deny" for a in answer.get("decisions", [answer]))
             click.echo(json.dumps(answer, ensure_ascii=False))
-    return int(denied)
+    return int(refused)
+
+
+def _declarations(command: str | None) -> int:
+    """Print the tools of a server as an agent declares them."""
+    from agentc.runtime.llm.mcp_tools import McpServer, declaration
+
+    if command is None:
+        raise click.UsageError("--tools needs --mcp COMMAND")
+    with McpServer(command) as server:
+        for name, schema in server.schemas.items():
+            click.echo(declaration(name, schema))
+    return 0
 
 
 def _answer(guard: Guard, line: str, number: int) -> dict[str, Any]:
@@ -82,15 +129,30 @@ def _answer(guard: Guard, line: str, number: int) -> dict[str, Any]:
             return asdict(guard.settle(str(event["settle"]), bool(event.get("allowed")), str(event.get("by", ""))))
         if event.get("end"):
             return asdict(guard.end())
-        if "result" in event:
+        if isinstance(event.get("calls"), list):
+            return {"decisions": _together(guard, event["calls"])}
+        if "user" in event:
+            guard.user(str(event["user"]), key)
+        elif "result" in event:
             guard.result(str(event["result"]), event.get("tool"), key)
         elif "phase" in event:
             guard.note(str(event["phase"]), str(event.get("text", "")), key)
         elif isinstance(event.get("tool"), str) and isinstance(event.get("arguments", {}), Mapping):
             return asdict(guard.propose(event["tool"], event.get("arguments", {}), key))
         else:
-            missing = "it has no `tool`, `result`, `phase`, `settle` or `end`"
+            missing = "it has no `tool`, `calls`, `result`, `phase`, `user`, `settle` or `end`"
             return {"outcome": "deny", "reason": f"line {number} is no event: {missing}"}
     except AgentcError as error:
         return {"outcome": "deny", "reason": "; ".join(d.message for d in error.diagnostics)}
     return {"outcome": "allow", "verdicts": {n: v.sentence for n, v in guard.verdicts().items()}}
+
+
+def _together(guard: Guard, calls: list[Any]) -> list[dict[str, Any]]:
+    """The decisions on calls that run in parallel; one that is no call is denied, and the others are judged."""
+    good = [c for c in calls if isinstance(c, Mapping) and isinstance(c.get("arguments", {}), Mapping)]
+    found = guard.propose_together(
+        [(str(c.get("tool")), c.get("arguments", {})) for c in good], [c.get("key") for c in good]
+    )
+    decided = iter(found)
+    wrong = {"outcome": "deny", "reason": "it is no call"}
+    return [asdict(next(decided)) if any(c is g for g in good) else wrong for c in calls]

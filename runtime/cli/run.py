@@ -40,6 +40,7 @@ MODES = {
 @click.option("--model", metavar="NAME", help="Write with this model, or the one of a server (`http://...`).")
 @click.option("--constraint", type=click.Choice(KINDS), help="How a server takes a grammar, if it does not say.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds for each request to a server.")
+@click.option("--mcp", "servers", multiple=True, metavar="COMMAND", help="Call the tools of the MCP server COMMAND.")
 @click.option("--message", metavar="TEXT", help="What the user says, instead of what the environment does.")
 @click.option("--episodes", type=click.IntRange(1), default=1, show_default=True, help="How many runs.")
 @click.option("--temperature", type=click.FloatRange(0), help="0 takes the likeliest token.")

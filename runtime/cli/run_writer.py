@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,12 @@ from agentc.runtime.cli.agents import missing_extra
 
 if TYPE_CHECKING:
     from agentc.compiler.agent import AgentIR
+    from agentc.runtime.llm.decoder import Decoder
     from agentc.runtime.llm.models import LanguageModel
     from agentc.runtime.llm.run import RunResult
+    from agentc.runtime.llm.served import ServedModel
+    from agentc.runtime.llm.tools import Function
+    from agentc.runtime.llm.world import World
 
 WIDTH = 100
 
@@ -23,11 +28,11 @@ def run(agent: AgentIR, options: Mapping[str, Any]) -> int:
     """Run episodes of an agent with its model in its world; 0 if every promise was kept and every task reached."""
     try:
         from agentc.runtime.llm.decoder import Decoder
+        from agentc.runtime.llm.mcp_tools import McpServer
         from agentc.runtime.llm.models import EMBEDDED, load_model
-        from agentc.runtime.llm.run import run_agent, settings_of
-        from agentc.runtime.llm.served import TIMEOUT, ServedModel, is_served, served_model
+        from agentc.runtime.llm.served import TIMEOUT, is_served, served_model
         from agentc.runtime.llm.vocabulary import Vocabulary
-        from agentc.runtime.llm.world import Silent
+        from agentc.runtime.llm.world import Silent, WithTools
         from agentc.runtime.llm.worlds.table import world_of
     except ImportError as error:
         raise missing_extra(error) from error
@@ -44,14 +49,27 @@ def run(agent: AgentIR, options: Mapping[str, Any]) -> int:
             click.echo(f"loading {name} ...", err=True)
         model = load_model(name)
         decoder = Decoder(agent, model.vocabulary)
-    message = options["message"]
-    world = world_of(agent) if message is None else Silent(message)
+    with ExitStack() as running:
+        functions: dict[str, Function] = {}
+        for command in options["servers"]:
+            functions.update(running.enter_context(McpServer(command)).functions(writer.tools))
+        message = options["message"]
+        world = WithTools(world_of(agent), functions) if message is None else Silent(message, functions)
+        return _episodes(decoder, model, world, options)
+
+
+def _episodes(
+    decoder: Decoder, model: LanguageModel | ServedModel, world: World, options: Mapping[str, Any]
+) -> int:
+    from agentc.runtime.llm.run import run_agent, settings_of
+
+    text = options["form"] == "text"
     results = []
     for seed in range(options["seed"], options["seed"] + options["episodes"]):
         settings = settings_of(
             decoder, seed=seed, temperature=options["temperature"], max_tokens=options["max_tokens"]
         )
-        folder = Path(options["out"] or Path("runs") / agent.name)
+        folder = Path(options["out"] or Path("runs") / decoder.agent.name)
         path = folder / f"transcript-{seed}.jsonl"
         result = run_agent(decoder, model, world, settings, transcript=path, listen=_print if text else None)
         results.append(result)

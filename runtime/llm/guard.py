@@ -7,25 +7,34 @@ result (and for each text that the loop cares to tell).
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from agentc.compiler.agent import AgentIR
-from agentc.compiler.decoder.contents import as_text, fits
+from agentc.compiler.decoder.contents import as_text
 from agentc.compiler.logic.ir import Value
 from agentc.compiler.logic.trace import Trace, Valuation
 from agentc.compiler.logic.verdict import Verdict
-from agentc.compiler.writer import ArgumentIR, ToolIR
+from agentc.compiler.writer import ToolIR
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.lang.spelling import nearest
-from agentc.runtime.llm.history import Data, History
+from agentc.runtime.llm.calls import completed, malformed
+from agentc.runtime.llm.history import Data, History, open_history
+from agentc.runtime.llm.origins import SUFFIX, Origins, labelled
 from agentc.runtime.llm.rules import Rule
 from agentc.runtime.llm.valuation import unsaid, unwritten
 
 Mode = Literal["enforce", "log", "ask"]
+Outcome = Literal["allow", "deny", "ask"]
+ASK_TIMEOUT = 300.0
+"""Seconds that a person has to decide."""
+MAX_STEPS = 10_000
+"""The most steps that are kept for a rule that counts other counts, or reads an automaton."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +43,16 @@ class Decision:
 
     ``rules`` are those that it would violate, ``logged`` those that only log; ``alternatives`` are the tools whose
     calls could be allowed now. ``outcome`` is ``allow``, ``deny`` or ``ask``: then a person decides
-    (:meth:`Guard.settle`). A violation that is logged or that a person allows is forgiven: the rule goes on as if it
-    had not been.
+    (:meth:`Guard.settle`) before ``until``, in seconds since 1970. A violation that is logged or that a person allows
+    is forgiven: the rule goes on as if it had not been.
     """
 
-    outcome: Literal["allow", "deny", "ask"]
+    outcome: Outcome
     reason: str = ""
     rules: tuple[str, ...] = ()
     logged: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
+    until: float | None = None
 
 
 class Guard:
@@ -51,37 +61,51 @@ class Guard:
     Args:
         agent: the agent whose promises are kept.
         modes: for single rules ``log`` (tell, and allow) or ``ask``; all others are enforced.
-        history: where events are kept; the file may be shared by several guards, and survives a kill.
+        history: where events are kept: a path, ``postgresql://...``, or a history. It may be shared by several guards,
+            and survives a kill. Without one, events are kept in memory.
         checks: what else a call must pass: from the tool and its arguments to why it is denied, empty if it is not
             (:meth:`agentc.runtime.verify.data.filter.ReachFilter.objection`).
+        ask_timeout: the seconds that a person has to decide; then the call is denied.
+        clock: what time it is, in seconds since 1970.
 
-    Raises ``AgentcError``: AS1410 for an agent without phases, AS1440 for a parameter of ``each`` that is not compared
-    by ``==`` alone, AS1442 for a mode of a rule that does not exist.
+    It may be used by several threads. Raises ``AgentcError``: AS1410 for an agent without phases, AS1440 for a
+    parameter of ``each`` that is not compared by ``==`` alone, AS1442 for a mode of a rule that does not exist, AS1482
+    for a history that is not reached.
+
+    Memory is bounded: for each rule by its values (AS1441), by what was seen (AS1481, AS1483), and by the steps that
+    are kept for aggregates inside of others (AS1484). An event that would go beyond is refused with that code.
     """
 
     def __init__(
         self,
         agent: AgentIR,
         modes: Mapping[str, Mode] | None = None,
-        history: History | Path | None = None,
+        history: History | Path | str | None = None,
         checks: Sequence[Callable[[str, Mapping[str, Any]], str]] = (),
+        ask_timeout: float = ASK_TIMEOUT,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if agent.writer is None or not agent.writer.phases:
             raise AgentcError([report("AS1410", None, agent=agent.name)])
         self.agent, self.writer = agent, agent.writer
         self.rules = [Rule(f) for f in agent.of_role("behavior", "safe")]
         self.modes = dict(modes or {})
-        self._checks = tuple(checks)
         names = [r.name for r in self.rules]
         for name in self.modes:
             if name not in names:
                 known = ", ".join(f"`{n}`" for n in names)
                 suggestion = nearest(name, names)
                 raise AgentcError([report("AS1442", None, name=name, known=known, suggestion=suggestion)])
-        self._history = history if isinstance(history, History) else History(history)
-        self._remembers = any(rule.remembers for rule in self.rules)
+        given = history is None or isinstance(history, Path | str)
+        self._history: History = open_history(history) if given else history  # type: ignore[arg-type, assignment]
+        self._checks = tuple(checks)
+        self._ask_timeout, self._clock = ask_timeout, clock
+        self._lock = threading.RLock()
+        self._remembers = next((r for r in self.rules if r.remembers), None)
         self._trace: list[Valuation] = []
-        self._blank = {**unwritten(agent), **unsaid(agent)}
+        asked = labelled(agent)
+        self._origins = Origins(asked)
+        self._blank = {**unwritten(agent), **unsaid(agent), **dict.fromkeys(asked)}
         self._seq = 0
         self._catch_up()
 
@@ -91,28 +115,49 @@ class Guard:
         """Judge a call before it is made; an allowed one counts as made.
 
         ``key`` names the proposal: the same key is judged once, whatever happens in between. Calls that are still in
-        flight count as made, so calls that run in parallel are judged together.
+        flight count as made.
         """
-        key = key or uuid.uuid4().hex
-        with self._history.exclusive():
-            found = self._history.find(key)
-            if found is not None:
-                return _decision(found[1])
+        return self.propose_together([(tool, arguments)], [key])[0]
+
+    def propose_together(
+        self, calls: Sequence[tuple[str, Mapping[str, Any]]], keys: Sequence[str | None] | None = None
+    ) -> list[Decision]:
+        """Judge calls that are to run in parallel.
+
+        Each counts against the others, and none may rely on another of them having happened: it is allowed if it is
+        allowed alone, and after those of them that were allowed before it.
+        """
+        named = [k or uuid.uuid4().hex for k in keys or [None] * len(calls)]
+        with self._lock, self._history.exclusive():
             self._catch_up()
-            event: Data = {"kind": "call", "tool": tool, "arguments": dict(arguments)}
-            decision = self._judge(event)
-            self._history.append(key, event, asdict(decision))
-            self._catch_up()
+            events: list[Data] = [
+                {"kind": "call", "tool": t, "arguments": completed(self.writer, t, a)} for t, a in calls
+            ]
+            events = [{**e, "from": self._labels(e["tool"], e["arguments"])} for e in events]
+            alone = [self._judge(e) if len(events) > 1 else None for e in events]
+            return [self._proposed(k, e, a) for k, e, a in zip(named, events, alone, strict=True)]
+
+    def _proposed(self, key: str, event: Data, alone: Decision | None) -> Decision:
+        found = self._history.find(key)
+        if found is not None:
+            return self._expired(key, found) or _decision(found[1])
+        decision = alone if alone is not None and alone.outcome == "deny" else self._judge(event)
+        if decision.outcome == "ask":
+            decision = replace(decision, until=self._clock() + self._ask_timeout)
+        self._history.append(key, event, asdict(decision))
+        self._catch_up()
         return decision
 
     def settle(self, key: str, allowed: bool, who: str = "") -> Decision:
-        """Decide a proposal that was answered with ``ask``. Raises ``AgentcError`` (AS1443) if there is none."""
-        with self._history.exclusive():
+        """Decide a proposal that was answered with ``ask``. Raises ``AgentcError`` (AS1443) if none waits."""
+        with self._lock, self._history.exclusive():
             found = self._history.find(key)
+            if found is not None and self._expired(key, found) is not None:
+                found = None
             if found is None or found[1]["outcome"] != "ask":
                 raise AgentcError([report("AS1443", None, key=key)])
             self._catch_up()
-            outcome: Literal["allow", "deny"] = "allow" if allowed else "deny"
+            outcome: Outcome = "allow" if allowed else "deny"
             reason = f"{'allowed' if allowed else 'denied'} by {who or 'a person'}"
             decision = Decision(outcome, reason, tuple(found[1]["rules"]), tuple(found[1]["logged"]))
             self._history.settle(key, {**asdict(decision), "settled": True})
@@ -121,40 +166,76 @@ class Guard:
             self._catch_up()
         return decision
 
+    def _expired(self, key: str, found: tuple[Data, Data]) -> Decision | None:
+        """The denial of a proposal that nobody has decided in time; None if there is still time."""
+        until = found[1].get("until")
+        if found[1]["outcome"] != "ask" or until is None or self._clock() < until:
+            return None
+        reason = f"nobody decided in {self._ask_timeout:g} s; {found[1]['reason']}"
+        decision = Decision("deny", reason, tuple(found[1]["rules"]), tuple(found[1]["logged"]))
+        self._history.settle(key, {**asdict(decision), "settled": True})
+        return decision
+
+    def wait(self, key: str, every: float = 0.1) -> Decision:
+        """Wait until a person, here or at another guard of the history, has decided, or the time is over."""
+        while True:
+            with self._lock, self._history.exclusive():
+                found = self._history.find(key)
+                if found is None:
+                    raise AgentcError([report("AS1443", None, key=key)])
+                decision = self._expired(key, found) or _decision(found[1])
+            if decision.outcome != "ask":
+                return decision
+            time.sleep(every)
+
+    def pending(self) -> dict[str, tuple[Data, Decision]]:
+        """The proposals that wait for a person, by their keys."""
+        with self._lock:
+            found = {key: (event, _decision(decision)) for key, event, decision in self._history.asked()}
+        return {k: (e, d) for k, (e, d) in found.items() if d.until is None or self._clock() < d.until}
+
     def result(self, text: str, tool: str | None = None, key: str | None = None) -> None:
         """Tell the result of a call that was made."""
         phases = [p for p in self.writer.phases if p.answers is not None]
         if tool is not None:
             phases = [p for p in phases if tool in self.writer.phase(str(p.answers)).tools]
-        if not phases:
-            return
-        self._tell({"kind": "text", "phase": phases[0].name, "text": text}, key)
+        self._tell({"kind": "text", "phase": phases[0].name if phases else None, "text": text, "tool": tool}, key)
 
     def note(self, phase: str, text: str, key: str | None = None) -> None:
-        """Tell a text that the agent wrote in a phase."""
+        """Tell a text that the agent wrote in a phase. Raises ``AgentcError`` (AS1485) for a phase that is none."""
+        names = [p.name for p in self.writer.phases]
+        if phase not in names:
+            known = ", ".join(f"`{n}`" for n in names)
+            raise AgentcError([report("AS1485", None, name=phase, known=known, suggestion=nearest(phase, names))])
         self._tell({"kind": "text", "phase": phase, "text": text}, key)
+
+    def user(self, text: str, key: str | None = None) -> None:
+        """Tell what the user says: no step of the trace, but a source that values come from."""
+        self._tell({"kind": "user", "text": text}, key)
 
     def end(self) -> Decision:
         """Whether the run may end: denied while a promise is not kept if it ends here."""
-        self._catch_up()
-        open_ = [r for r in self.rules if r.item.role == "behavior" and not r.outcome.verdict.holds]
-        enforced = tuple(r.name for r in open_ if self.modes.get(r.name, "enforce") == "enforce")
-        logged = tuple(r.name for r in open_ if r.name not in enforced)
-        if not enforced:
-            return Decision("allow", logged=logged)
-        reason = "; ".join(f"`{r.name}` is still open: {r.item.source}" for r in open_ if r.name in enforced)
-        return Decision("deny", reason, enforced, logged, self._alternatives())
+        with self._lock:
+            self._catch_up()
+            open_ = [r for r in self.rules if r.item.role == "behavior" and not r.outcome.verdict.holds]
+            enforced = tuple(r.name for r in open_ if self.modes.get(r.name, "enforce") == "enforce")
+            logged = tuple(r.name for r in open_ if r.name not in enforced)
+            if not enforced:
+                return Decision("allow", logged=logged)
+            reason = "; ".join(f"`{r.name}` is still open: {r.item.source}" for r in open_ if r.name in enforced)
+            return Decision("deny", reason, enforced, logged, self._alternatives())
 
     def verdicts(self) -> dict[str, Verdict]:
         """The verdict of every rule now."""
-        self._catch_up()
-        return {r.name: r.outcome.verdict for r in self.rules}
+        with self._lock:
+            self._catch_up()
+            return {r.name: r.outcome.verdict for r in self.rules}
 
     # ------------------------------------------------------------ judging
 
     def _tell(self, event: Data, key: str | None) -> None:
         key = key or uuid.uuid4().hex
-        with self._history.exclusive():
+        with self._lock, self._history.exclusive():
             if self._history.find(key) is None:
                 self._catch_up()
                 self._history.append(key, event, asdict(Decision("allow")))
@@ -164,22 +245,45 @@ class Guard:
         """Take what was written since, by this guard or by others."""
 
         def take(event: Data, decision: Data) -> None:
-            if decision["outcome"] == "allow" and "settled" not in decision:
-                self._trace.append(self._valuation(event))
-                trace = Trace(self._trace)
-                forgiven = {*decision["logged"], *decision["rules"]}  # logged, or allowed by a person
-                for rule in self.rules:
-                    rule.take(trace, rule.name in forgiven)
-                if not self._remembers:
-                    del self._trace[:-1]
+            if decision["outcome"] != "allow" or "settled" in decision:
+                return
+            if event["kind"] == "user":
+                self._origins.tell("user", event["text"])
+                return
+            valuation = self._valuation(event)
+            if event["kind"] == "text":
+                self._origins.tell(event["phase"], event["text"])
+                self._origins.tell(event.get("tool"), event["text"])
+                if event["phase"] is None:
+                    return
+            if self._remembers is not None and len(self._trace) >= MAX_STEPS:
+                span, name = self._remembers.item.span, self._remembers.name
+                raise AgentcError([report("AS1484", span, name=name, limit=MAX_STEPS)])
+            self._trace.append(valuation)
+            trace = Trace(self._trace)
+            forgiven = {*decision["logged"], *decision["rules"]}  # logged, or allowed by a person
+            for rule in self.rules:
+                rule.take(trace, rule.name in forgiven)
+            if self._remembers is None:
+                del self._trace[:-1]
 
-        self._seq = self._history.since(self._seq, take)
+        try:
+            self._seq = self._history.since(self._seq, take)
+        except AgentcError:  # the event is not written; what it has changed here is built again when it is needed
+            self._trace, self._seq, self._origins = [], 0, Origins(labelled(self.agent))
+            for rule in self.rules:
+                rule.reset()
+            raise
+
+    def _labels(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Value]:
+        return self._origins.labels({f"{tool}.{k}": v for k, v in arguments.items()})
 
     def _valuation(self, event: Data) -> Valuation:
         found = dict(self._blank)
         if event["kind"] == "text":
-            found[event["phase"]] = True
-            found[f"{event['phase']}.text"] = event["text"]
+            if event["phase"] is not None:
+                found[event["phase"]] = True
+                found[f"{event['phase']}.text"] = event["text"]
             return found
         tool = event["tool"]
         phase = next((p.name for p in self.writer.phases if tool in p.tools), None)
@@ -189,10 +293,11 @@ class Guard:
             for argument in self.writer.tool(tool).arguments:
                 if argument.name in event["arguments"]:
                     found[f"{tool}.{argument.name}"] = as_text(argument, event["arguments"][argument.name])
+            found.update({k: tuple(v) for k, v in event.get("from", {}).items()})
         return found
 
     def _judge(self, event: Data) -> Decision:
-        wrong = self._malformed(event) or next(
+        wrong = malformed(self.writer, event["tool"], event["arguments"]) or next(
             (why for check in self._checks if (why := check(event["tool"], event["arguments"]))), ""
         )
         if wrong:
@@ -212,26 +317,6 @@ class Guard:
         rules = tuple(r.name for r, _ in hard)
         return Decision("ask" if asks else "deny", reason, rules, logged, self._alternatives())
 
-    def _malformed(self, event: Data) -> str:
-        """Why a call is none that was declared; empty if it is one."""
-        try:
-            tool = self.writer.tool(event["tool"])
-        except KeyError:
-            near = nearest(event["tool"], [t.name for t in self.writer.tools])
-            return f"no tool is called `{event['tool']}`" + (f"; did you mean `{near}`?" if near else "")
-        given = event["arguments"]
-        known = {a.name: a for a in tool.arguments}
-        for name in given:
-            if name not in known:
-                return f"`{tool.name}` has no argument `{name}`"
-        for name, argument in known.items():
-            if name not in given:
-                return f"the argument `{name}` of `{tool.name}` is missing"
-            reason = _ill_typed(argument, given[name])
-            if reason:
-                return f"the argument `{name}` of `{tool.name}` {reason}"
-        return ""
-
     def _alternatives(self) -> tuple[str, ...]:
         return tuple(t.name for t in self.writer.tools if self._could(t))
 
@@ -240,7 +325,8 @@ class Guard:
         if phase is None:
             return False
         valuation = {**self._blank, phase: True, tool.name: True}
-        free = [f"{phase}.text", *(f"{tool.name}.{a.name}" for a in tool.arguments)]
+        names = [f"{phase}.text", *(f"{tool.name}.{a.name}" for a in tool.arguments)]
+        free = [*names, *(f"{n}{SUFFIX}" for n in names)]
         enforced = [r for r in self.rules if self.modes.get(r.name, "enforce") == "enforce"]
         return all(r.could_follow(valuation, free) for r in enforced)
 
@@ -250,27 +336,8 @@ def _words(rule: Rule, values: tuple[Value, ...]) -> str:
     return f"`{rule.name}`{f' ({bound})' if bound else ''} forbids it: {rule.item.source}"
 
 
-def _ill_typed(argument: ArgumentIR, value: Any) -> str:
-    if argument.content is not None:
-        return "" if fits(argument, value) else f"is {value!r}, not what its {argument.content.kind} allows"
-    kinds: dict[str, tuple[type, ...]] = {
-        "bool": (bool,), "int": (int,), "real": (int, float), "enum": (str,), "text": (str,),
-    }  # fmt: skip
-    wanted = kinds[argument.kind]
-    if not isinstance(value, wanted) or (isinstance(value, bool) and argument.kind != "bool"):
-        return f"is {value!r}, not {'an' if argument.kind[0] in 'aeiou' else 'a'} {argument.kind}"
-    if isinstance(value, float) and value != value:
-        return "is not a number"
-    if argument.members and value not in argument.members:
-        return f"is {value!r}, none of {', '.join(argument.members)}"
-    size: Any = len(value) if isinstance(value, str) else value
-    lo, hi = argument.size or (None, None) if argument.kind == "text" else (argument.lo, argument.hi)
-    if argument.kind in ("text", "int", "real") and ((lo is not None and size < lo) or (hi is not None and size > hi)):
-        return f"is {value!r}, outside of [{'' if lo is None else lo}, {'' if hi is None else hi}]"
-    return ""
-
-
 def _decision(data: Data) -> Decision:
     return Decision(
-        data["outcome"], data["reason"], tuple(data["rules"]), tuple(data["logged"]), tuple(data["alternatives"])
-    )
+        data["outcome"], data["reason"], tuple(data["rules"]), tuple(data["logged"]), tuple(data["alternatives"]),
+        data.get("until"),
+    )  # fmt: skip

@@ -49,3 +49,23 @@ class Silent:
     def signals(self, step: Step) -> Mapping[str, Value]:
         """None."""
         return {}
+
+
+class WithTools:
+    """A world with functions added to its tools; those of the world come first."""
+
+    def __init__(self, world: World, tools: Mapping[str, Function]) -> None:
+        self._world, self._added = world, dict(tools)
+
+    def reset(self, seed: int) -> str:
+        """See :class:`World`."""
+        return self._world.reset(seed)
+
+    @property
+    def tools(self) -> Mapping[str, Function]:
+        """See :class:`World`."""
+        return {**self._added, **self._world.tools}
+
+    def signals(self, step: Step) -> Mapping[str, Value]:
+        """See :class:`World`."""
+        return self._world.signals(step)

@@ -16,7 +16,7 @@ from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.pipeline import check
 from agentc.lang.source import Source
 from agentc.runtime.llm.guard import Guard
-from agentc.runtime.llm.history import History
+from agentc.runtime.llm.history import SqliteHistory
 
 DESK = """agent Desk {
   model "m"
@@ -146,7 +146,7 @@ def test_a_history_is_shared_and_survives(tmp_path):
     assert again.propose("approve", {"order": 7}, key="a").outcome == "allow"  # judged before: nothing new
     assert again.propose("pay", {"order": 7, "amount": 5.0}).rules == ("single",)
     count = []
-    History(path).since(0, lambda event, decision: count.append(event))
+    SqliteHistory(path).since(0, lambda event, decision: count.append(event))
     assert len(count) == 4
 
 
