@@ -14,6 +14,7 @@ from agentc.compiler.decoder.bytes_automaton import TooLargeError, byte_automato
 from agentc.compiler.decoder.context_free import Content, ContextFree
 from agentc.compiler.decoder.dialogue import START, Dialogue, Move, Position, dialogue, findings
 from agentc.compiler.decoder.few_shot import check_prompts
+from agentc.compiler.decoder.irreversible import unguarded
 from agentc.compiler.decoder.json_schema import FeatureError, SchemaError
 from agentc.compiler.decoder.lark_grammar import GrammarError, GrammarFeatureError, read_grammar
 from agentc.compiler.decoder.regex_syntax import NotLinearError
@@ -43,7 +44,8 @@ class DecoderBackend:
             return Emission()
         check_contents(agent)
         game = dialogue(agent)
-        found = (*findings(agent, game), *check_prompts(agent))
+        guarded = unguarded(agent, agent.of_role("behavior", "safe"))
+        found = (*findings(agent, game), *check_prompts(agent), *guarded)
         artifacts: tuple[Artifact, ...] = ()
         if len(game.moves) + len(game.answers) <= MAX_WRITTEN:
             text = json.dumps(as_data(game), indent=1, sort_keys=True, ensure_ascii=False)

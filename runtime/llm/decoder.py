@@ -19,8 +19,9 @@ from agentc.compiler.decoder import contents
 from agentc.compiler.decoder.bytes_automaton import DEAD, ByteAutomaton, TooLargeError, byte_automaton
 from agentc.compiler.decoder.context_free import Content, ContextFree
 from agentc.compiler.decoder.dialogue import START, Dialogue, Move, Position, dialogue, findings
-from agentc.compiler.decoder.events import Choice
+from agentc.compiler.decoder.events import Choice, promises
 from agentc.compiler.decoder.finite_choice import finite_choice
+from agentc.compiler.decoder.irreversible import unguarded
 from agentc.compiler.decoder.regular import Language, alt, any_char, both, complement
 from agentc.compiler.logic.ir import Formula, Value, prop
 from agentc.compiler.writer import ToolIR
@@ -45,7 +46,7 @@ class Decoder:
 
     Raises ``AgentcError`` (AS1405 where some reply leaves the agent no way to keep its promises, AS1407 for a limit
     that is too small for its phase, AS1408 for a literal that the tokenizer cannot spell, AS1409 for content that the
-    grammar engine does not take).
+    grammar engine does not take, AS1480 for an irreversible tool that no promise which it keeps guards).
     """
 
     def __init__(self, agent: AgentIR, vocabulary: Vocabulary, game: Dialogue | None = None) -> None:
@@ -56,6 +57,8 @@ class Decoder:
         if not self.game.won(START):
             none = report("AS1405", None, story="at the start", why="no run keeps the promises")
             raise AgentcError(findings(agent, self.game) or [none])
+        if unkept := unguarded(agent, promises(agent)):
+            raise AgentcError(unkept)
         self.writer = agent.writer
         self.distances = Distances(vocabulary)
         named = self.game.letters.named

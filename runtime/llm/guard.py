@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from agentc.compiler.agent import AgentIR
 from agentc.compiler.decoder.contents import as_text
+from agentc.compiler.decoder.irreversible import unguarded
 from agentc.compiler.logic.ir import Value
 from agentc.compiler.logic.trace import Trace, Valuation
 from agentc.compiler.logic.verdict import Verdict
@@ -69,8 +70,8 @@ class Guard:
         clock: what time it is, in seconds since 1970.
 
     It may be used by several threads. Raises ``AgentcError``: AS1410 for an agent without phases, AS1440 for a
-    parameter of ``each`` that is not compared by ``==`` alone, AS1442 for a mode of a rule that does not exist, AS1482
-    for a history that is not reached.
+    parameter of ``each`` that is not compared by ``==`` alone, AS1442 for a mode of a rule that does not exist, AS1480
+    for an irreversible tool that no rule guards which is enforced, AS1482 for a history that is not reached.
 
     Memory is bounded: for each rule by its values (AS1441), by what was seen (AS1481, AS1483), and by the steps that
     are kept for aggregates inside of others (AS1484). An event that would go beyond is refused with that code.
@@ -96,6 +97,9 @@ class Guard:
                 known = ", ".join(f"`{n}`" for n in names)
                 suggestion = nearest(name, names)
                 raise AgentcError([report("AS1442", None, name=name, known=known, suggestion=suggestion)])
+        enforced = [r.item for r in self.rules if self.modes.get(r.name) != "log"]  # what only logs guards nothing
+        if wrong := unguarded(agent, enforced):
+            raise AgentcError(wrong)
         given = history is None or isinstance(history, Path | str)
         self._history: History = open_history(history) if given else history  # type: ignore[arg-type, assignment]
         self._checks = tuple(checks)
