@@ -68,6 +68,7 @@ class Rule:
         self._own_terms = tuple(t for t in terms if set(signals(t)) & parameters)
         self._shared_terms = tuple(t for t in terms if t not in self._own_terms)
         self._reading = [self._columns(name) for name in item.each]
+        self._forgets = not self._own_terms
         self.reset()
 
     def reset(self) -> None:
@@ -165,7 +166,7 @@ class Rule:
             if self.automaton.verdicts[fresh] is Verdict.FALSE:
                 fresh = self._fresh
         self._run_on(Trace(trace.valuations[-2:]), after)
-        if self.item.each and not self._own_terms and self.automaton.verdicts[fresh].holds:
+        if self.item.each and self._forgets and self.automaton.verdicts[fresh].holds:
             after = {v: s for v, s in after.items() if s != fresh}  # they stand where a new one would
         self.states, self._fresh = after, fresh
 
