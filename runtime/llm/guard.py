@@ -235,6 +235,11 @@ class Guard:
             self._catch_up()
             return {r.name: r.outcome.verdict for r in self.rules}
 
+    def close(self) -> None:
+        """Close the history."""
+        with self._lock:
+            self._history.close()
+
     # ------------------------------------------------------------ judging
 
     def _tell(self, event: Data, key: str | None) -> None:

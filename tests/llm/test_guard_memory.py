@@ -1,4 +1,4 @@
-"""What guards remember: aggregates against the reference, values that are forgotten, origins, bounds, time to decide."""
+"""What guards remember: aggregates against the reference, forgotten values, origins, bounds, time to decide."""
 
 import random
 
