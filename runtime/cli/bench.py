@@ -18,6 +18,7 @@ BENCHMARKS = {
     "decode": ("decode", "The token decoder beside its grammar engine alone, on the vocabulary of a real model."),
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
     "methods": ("methods", "Published methods beside the arm that lacks one slot value; `methods NN` runs one."),
+    "guard": ("guard", "Forbidden calls under attack, and honest ones let through, without a decoder."),
     "planning": ("planning", "The seven scenarios of stlpy: plans, and proofs that there are none."),
     "proving": ("proving", "Training until a proof closes: seconds from scratch for each seed."),
     "stl": ("stl", "Robustness, its gradients and online monitors, against STLCG++ and sentil."),

@@ -7,6 +7,7 @@ result (and for each text that the loop cares to tell).
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import uuid
@@ -144,6 +145,8 @@ class Guard:
     def _proposed(self, key: str, event: Data, alone: Decision | None) -> Decision:
         found = self._history.find(key)
         if found is not None:
+            if (found[0].get("tool"), found[0].get("arguments")) != (event["tool"], _plain(event["arguments"])):
+                return Decision("deny", "its key is that of another call")
             return self._expired(key, found) or _decision(found[1])
         decision = alone if alone is not None and alone.outcome == "deny" else self._judge(event)
         if decision.outcome == "ask":
@@ -343,6 +346,11 @@ class Guard:
 def _words(rule: Rule, values: tuple[Value, ...]) -> str:
     bound = ", ".join(f"{n} = {v!r}" for n, v in zip(rule.item.each, values, strict=True)) if values else ""
     return f"`{rule.name}`{f' ({bound})' if bound else ''} forbids it: {rule.item.source}"
+
+
+def _plain(arguments: Mapping[str, Any]) -> Any:
+    """Arguments as a history gives them back."""
+    return json.loads(json.dumps(arguments, default=repr))
 
 
 def _decision(data: Data) -> Decision:

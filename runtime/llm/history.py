@@ -98,7 +98,8 @@ class SqliteHistory:
     def append(self, key: str, event: Data, decision: Data) -> None:
         """See :class:`History`."""
         self._base.execute(
-            "INSERT INTO events (key, event, decision) VALUES (?, ?, ?)", (key, json.dumps(event), json.dumps(decision))
+            "INSERT INTO events (key, event, decision) VALUES (?, ?, ?)",
+            (key, json.dumps(event, default=repr), json.dumps(decision)),
         )
 
     def settle(self, key: str, decision: Data) -> None:
@@ -162,7 +163,7 @@ class PostgresHistory:
         """See :class:`History`."""
         self._base.execute(
             "INSERT INTO agentc_events (key, event, decision) VALUES (%s, %s, %s)",
-            (key, json.dumps(event), json.dumps(decision)),
+            (key, json.dumps(event, default=repr), json.dumps(decision)),
         )
 
     def settle(self, key: str, decision: Data) -> None:
