@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agentc.runtime.cli.agents import missing_extra
+from agentc.runtime.cli.run_view import RunView
 
 if TYPE_CHECKING:
     from agentc.compiler.agent import AgentIR
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from agentc.runtime.llm.served import ServedModel
     from agentc.runtime.llm.tools import Function
     from agentc.runtime.llm.world import World
-
-WIDTH = 100
 
 
 def run(agent: AgentIR, options: Mapping[str, Any]) -> int:
@@ -71,7 +70,7 @@ def _episodes(
         )
         folder = Path(options["out"] or Path("runs") / decoder.agent.name)
         path = folder / f"transcript-{seed}.jsonl"
-        result = run_agent(decoder, model, world, settings, transcript=path, listen=_print if text else None)
+        result = run_agent(decoder, model, world, settings, transcript=path, listen=RunView() if text else None)
         results.append(result)
         if text:
             _summary(result, path)
@@ -79,16 +78,6 @@ def _episodes(
         click.echo(json.dumps([_data(r) for r in results], indent=2, ensure_ascii=False))
     reached = all(all(r.kept.values()) and all(r.satisfied.values()) for r in results)
     return 0 if reached else 1
-
-
-def _print(event: str, fields: Mapping[str, Any]) -> None:
-    if event == "start":
-        click.secho(f"user      {fields['message']}", bold=True)
-    elif event in ("step", "result"):
-        shown = str(fields["text"]).replace("\n", " / ")
-        shown = shown if len(shown) <= WIDTH else f"{shown[: WIDTH - 4]} ..."
-        phase = click.style(str(fields["phase"])[:9].ljust(9), fg="cyan" if event == "step" else "green")
-        click.echo(f"{phase} {shown}")
 
 
 def _summary(result: RunResult, path: Path) -> None:
@@ -115,10 +104,13 @@ def replay(options: Mapping[str, Any]) -> int:
     """Show a transcript again."""
     from agentc.runtime.llm.transcript import read_transcript
 
+    view = RunView(streams=False)
     for event in read_transcript(options["replay"]):
         if event["event"] == "end":
-            for name, holds in {**event["kept"], **event["satisfied"]}.items():
+            for name, holds in {**event.get("kept", {}), **event.get("satisfied", {})}.items():
                 click.echo(f"{name}: {'yes' if holds else 'no'}")
+            if "promise" in event:
+                click.echo(f"promises: {event['promise']}")
         else:
-            _print(str(event["event"]), event)
+            view(str(event["event"]), event)
     return 0

@@ -16,9 +16,11 @@ from agentc.compiler.logic.trace import Trace
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.llm.decoder import Decoder, Session, Step
 from agentc.runtime.llm.models import LanguageModel
+from agentc.runtime.llm.origins import Origins, labelled
 from agentc.runtime.llm.served import ServedModel
 from agentc.runtime.llm.served_writer import ServedWriter
 from agentc.runtime.llm.settings import RunSettings, settings_of
+from agentc.runtime.llm.standing import Standing
 from agentc.runtime.llm.step_writer import StepWriter, TokenWriter
 from agentc.runtime.llm.tools import Toolbox
 from agentc.runtime.llm.transcript import TranscriptWriter
@@ -82,6 +84,9 @@ class _Run:
     ) -> None:  # fmt: skip
         self.decoder, self.model, self.world, self.settings = decoder, model, world, settings
         self.writer, self.listen = writer, listen
+        self.standing: Standing | None = None
+        self.asked = labelled(decoder.agent)
+        self.origins = Origins(self.asked)
         self.hand: StepWriter
         if isinstance(model, ServedModel):
             self.hand = ServedWriter(model, settings, self.say)
@@ -111,9 +116,12 @@ class _Run:
         session = hand.start(decoder)
         message = self.world.reset(settings.seed)
         toolbox = Toolbox(decoder.writer.tools, self.world.tools)
+        watched = self.writer is not None or self.listen is not None
+        self.standing = Standing(decoder) if watched else None
+        self.origins.tell("user", message)
         self.say(
             "start", agent=decoder.agent.name, model=self.model.name, message=message, seed=settings.seed,
-            promise=hand.promise,
+            promise=hand.promise, **self._now(session),
         )  # fmt: skip
         hand.begin(system_text(decoder.writer), message)
         while not session.ended:
@@ -127,7 +135,11 @@ class _Run:
                     session.complete(signals)
                 else:
                     session.observe(signals)
-                self.say("step", phase=step.phase, text=step.text, tool=step.tool, arguments=dict(step.arguments))
+                self.origins.tell(step.phase, step.text)
+                self.say(
+                    "step", phase=step.phase, text=step.text, tool=step.tool, arguments=dict(step.arguments),
+                    **self._now(session),
+                )  # fmt: skip
         trace = Trace(session.valuations)
         kept = {f.name: evaluate(f.formula, trace) for f in decoder.agent.of_role("behavior", "safe") if not f.each}
         reached = {f.name: evaluate(f.formula, trace) for f in decoder.agent.of_role("task") if not f.each}
@@ -147,11 +159,24 @@ class _Run:
         result = toolbox.call(call.tool, call.arguments)
         phase = session.answering[0]
         step = session.answer(result.text, self._signals(Step(phase, result.text)))
-        self.say("result", phase=phase, tool=call.tool, text=step.text, outcome=result.outcome)
+        self.origins.tell(phase, step.text)
+        self.origins.tell(call.tool, step.text)
+        self.say(
+            "result", phase=phase, tool=call.tool, text=step.text, outcome=result.outcome, **self._now(session)
+        )
         return f"{contents.label(phase)}{step.text}\n"
 
     def _signals(self, step: Step) -> dict[str, Value]:
         """The environment's signals after a step; Boolean ones that the world does not give are false."""
         found = unsaid(self.decoder.agent)
         found.update({k: v for k, v in self.world.signals(step).items() if k in found})
+        values = {f"{step.tool}.{k}": v for k, v in step.arguments.items()} | {f"{step.phase}.text": step.text}
+        found.update(dict.fromkeys(self.asked))
+        found.update(self.origins.labels(values))
         return found
+
+    def _now(self, session: Session) -> Mapping[str, Any]:
+        """Where the run stands, for who watches it."""
+        if self.standing is None or session.ended:
+            return {}
+        return self.standing.now(session)

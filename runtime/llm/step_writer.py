@@ -97,15 +97,17 @@ class TokenWriter:
                 tokens = self._chosen(session)
             if session.max_tokens is None and session.tokens > UNLIMITED:
                 raise AgentcError([report("AS1456", None, limit=UNLIMITED)])
+            data = b""
             for token in tokens:
                 step = session.advance(token)
                 self.tokens = session.tokens
                 if session.ended:
                     return None
                 self._unread.append(token)
+                data += session.decoder.vocabulary.bytes_of[token]
                 if step is not None:
+                    show(self._text.decode(data))
                     return step
-            data = b"".join(session.decoder.vocabulary.bytes_of[t] for t in tokens)
             show(self._text.decode(data))
 
     def _chosen(self, session: Session) -> list[int]:
