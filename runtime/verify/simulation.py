@@ -90,33 +90,39 @@ class Simulation:
         free = not controller.name
         self.free = len(system.inputs) if free else 0
         self.width = len(system.disturbances) + self.free
+        self._moded = bool(system.modes) and all(v.name != "mode" for v in system.variables)
 
     def rollouts(self, start: Floats, noise: Floats) -> dict[str, NDArray[Any]]:
         """The signals of runs from ``(batch, n)`` under ``(batch, steps, k)``, each ``(batch, steps + 1)``."""
-        states, inputs = self._run(start, noise, exact=False)
-        return self._signals(states, inputs)
+        states, inputs, modes = self._run(start, noise, exact=False)
+        return self._signals(states, inputs) | ({"mode": modes} if self._moded else {})
 
     def replay(self, start: Floats, noise: Floats) -> Found | None:
         """The run from ``(n,)`` under ``(steps, k)``, stepped alone; None if it satisfies the formula."""
-        states, inputs = self._run(start[None], noise[None], exact=True)
+        states, inputs, modes = self._run(start[None], noise[None], exact=True)
         valuations = self._valuations(states[0], inputs[0])
+        if self._moded:
+            names = [m.name for m in self.system.modes]
+            valuations = tuple({**row, "mode": names[m]} for row, m in zip(valuations, modes[0], strict=True))
         trace = Trace(valuations)
         if evaluate(self.formula, trace):
             return None
         return Found(valuations, robustness(self.formula, trace), tuple(float(v) for v in start))
 
-    def _run(self, start: Floats, noise: Floats, *, exact: bool) -> tuple[Floats, Floats]:
+    def _run(self, start: Floats, noise: Floats, *, exact: bool) -> tuple[Floats, Floats, NDArray[np.int64]]:
+        """States and modes at the samples, and the inputs of the steps."""
         batch, k = len(start), len(self.system.disturbances)
         state, mode = start.astype(np.float64), np.zeros(len(start), np.int64)
         states = np.empty((batch, self.steps + 1, start.shape[1]))
         inputs = np.empty((batch, self.steps, len(self.system.inputs)))
         states[:, 0] = state
+        modes = np.zeros((batch, self.steps + 1), np.int64)
         for t in range(self.steps):
             inputs[:, t] = self._control(state, noise[:, t, k:], exact)
             disturbance = self.simulator.noise_of(noise[:, t, :k])
             state, mode = self.simulator.step(state, mode, inputs[:, t], disturbance, np.full(batch, t))
-            states[:, t + 1] = state
-        return states, inputs
+            states[:, t + 1], modes[:, t + 1] = state, mode
+        return states, inputs, modes
 
     def _control(self, state: Floats, free: Floats, exact: bool) -> Floats:
         if self.controller.reading is not None:

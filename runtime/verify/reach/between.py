@@ -9,6 +9,7 @@ well, by a robustness that is far beyond what the two differ by.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentc.compiler.agent import SystemIR
 from agentc.compiler.logic.ir import Formula, formula
@@ -90,7 +91,7 @@ class Between(Simulation):
                 high = middle
         return low
 
-    def _run(self, start: Floats, noise: Floats, *, exact: bool) -> tuple[Floats, Floats]:
+    def _run(self, start: Floats, noise: Floats, *, exact: bool) -> tuple[Floats, Floats, NDArray[np.int64]]:
         """States ``(batch, steps * parts + 1, n)`` and the inputs of each part."""
         batch, k = len(start), len(self.system.disturbances)
         dynamics, h = self.simulator.dynamics, self.simulator.step_size / self.parts
@@ -108,7 +109,7 @@ class Between(Simulation):
                     x = np.clip(np.nan_to_num(runge_kutta("rk4", rate, x, h)), -FAR, FAR)
                 states[:, t * self.parts + part + 1] = x.T
             state = np.ascontiguousarray(x.T)
-        return states, np.repeat(inputs, self.parts, axis=1)
+        return states, np.repeat(inputs, self.parts, axis=1), np.zeros(states.shape[:2], np.int64)
 
 
 def search_between(

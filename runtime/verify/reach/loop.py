@@ -150,6 +150,11 @@ def _settled(loop: Loop, states: list[Form], control: slice) -> tuple[list[Form]
     return made, kept
 
 
+def settled_alone(loop: Loop, states: list[Form]) -> list[Form]:
+    """Sets without slack, at most ``limit`` generators, between two periods."""
+    return _settled(loop, states, slice(0, 0))[0]
+
+
 def _single(x: Floats) -> Floats:
     """The nearest float32 numbers, none of them too large for one."""
     return np.clip(x, -1e38, 1e38).astype(np.float32).astype(np.float64)

@@ -22,6 +22,7 @@ from agentc.runtime.verify.reach.between import search_between
 from agentc.runtime.verify.reach.forms import Form
 from agentc.runtime.verify.reach.intervals import Floats
 from agentc.runtime.verify.reach.loop import Control, Loop
+from agentc.runtime.verify.reach.modes import Modes, mode_variable
 from agentc.runtime.verify.reach.prove import Proof, Question, prove
 from agentc.runtime.verify.reach.series import SMOOTH
 from agentc.runtime.verify.reach.through import through
@@ -72,12 +73,13 @@ class ReachMethod:
             found, spent, _ = search(problem.within(0.25 * problem.left()), simulation, RUNS, 0)
             if found is not None and (enough or is_safety(formula)):
                 return falsified(NAME, found, spent, simulation)
-        if is_safety(formula) and system.integrator != "difference":
+        if is_safety(formula) and system.integrator != "difference" and not system.modes:
             moment = search_between(problem.within(0.25 * problem.left()), controller, steps, RUNS // 2)
             if moment is not None:
                 return moment
         loop = loop_of(system, controller, int(settings["order"]))
-        atoms = propositions(formula, system.variables)
+        atoms = propositions(formula, (*system.variables, *mode_variable(system)))
+        modes = _modes(system, controller, int(settings["order"]))
         boxes = initial_boxes(system)
         deadline = monotonic() + problem.left()
         proofs: list[Proof] = []
@@ -87,7 +89,7 @@ class ReachMethod:
             def told(tried: int, share: float, label: str = label) -> None:
                 problem.progress(f"{label}{tried} boxes followed, {share:.1%} proved")
 
-            question = Question(loop, formula, atoms, steps, box.lo, box.hi)
+            question = Question(loop, formula, atoms, steps, box.lo, box.hi, modes)
             proofs.append(prove(question, deadline, int(settings["split"]), told))
             if not proofs[-1].closed:
                 break
@@ -120,7 +122,8 @@ def _answer(
     said = f"it holds for {steps * step:g} s, at every moment, from all {parts} parts of the initial set"
     made = certificate(problem, controller, proofs, steps)
     if made is None:
-        return Answer(Verdict.PROVED, NAME, f"{said}; the tube is too large for a certificate", assumed, evidence)
+        why = "a tube through modes has no certificate" if system.modes else "the tube is too large for a certificate"
+        return Answer(Verdict.PROVED, NAME, f"{said}; {why}", assumed, evidence)
     finding = checked(made, problem, controller)
     if not finding.accepted:
         return unknown(NAME, f"the checker rejects the proof: {finding.reason}", **evidence)
@@ -135,6 +138,8 @@ def _assumptions(system: SystemIR, controller: Controller) -> list[str]:
         if system.inputs and controller.name:
             model += f", its inputs held for each {system.step:g} s"
     found = [model]
+    if system.modes:
+        found.append("transitions are taken at the samples, and runs in which an invariant fails are no runs")
     if system.disturbances:
         found.append("disturbances stay in their ranges, however they vary")
     if system.inputs and not controller.name:
@@ -151,8 +156,6 @@ def system_refusal(system: SystemIR) -> str | None:
     """Why sets of a system's states cannot be followed; None if they can."""
     if system.commands:
         return "the system is one of guarded commands"
-    if system.modes:
-        return "the system has modes"
     if any(v.kind != "real" for v in (*system.states, *system.inputs, *system.disturbances)):
         return "a variable of the system is no real number"
     if system.step is None:
@@ -163,9 +166,16 @@ def system_refusal(system: SystemIR) -> str | None:
     if any(not (np.isfinite(b.lo).all() and np.isfinite(b.hi).all()) for b in initial_boxes(system)):
         return "a state has no bounded initial set"
     dynamics = Dynamics(system)
-    odd = [n.op for n in dynamics.rates[0].nodes if n.op not in SMOOTH or not _whole(dynamics.rates[0], n)]
+    odd = [n.op for graph in dynamics.rates for n in graph.nodes if n.op not in SMOOTH or not _whole(graph, n)]
     if odd:
         return f"the equations have `{odd[0]}`"
+    known = {v.name for v in system.states}
+    for jump in (jump for jumps in dynamics.jumps for jump in jumps):
+        odd = [n.op for n in jump.graph.nodes if n.op not in NUMBERS | {"var"} or not _whole(jump.graph, n)]
+        if odd:
+            return f"a transition has `{odd[0]}`"
+        if not known.issuperset(jump.graph.variables):
+            return "a transition reads what is no state"
     return None
 
 
@@ -183,10 +193,10 @@ def formula_refusal(problem: Problem, system: SystemIR) -> str | None:
     for node in postorder(formula):
         if isinstance(node, Formula) and node.op not in OPERATORS:
             return f"the formula has `{node.op}`"
-    for name in reads_only(formula, system.states):
+    for name in reads_only(formula, (*system.states, *mode_variable(system))):
         return f"the formula reads `{name}`, which is no state"
     try:
-        for graph in propositions(formula, system.variables).values():
+        for graph in propositions(formula, (*system.variables, *mode_variable(system))).values():
             for part in graph.nodes:
                 if part.op not in NUMBERS | {"var"} or not _whole(graph, part):
                     return f"a proposition has `{part.op}`"
@@ -204,19 +214,27 @@ def formula_refusal(problem: Problem, system: SystemIR) -> str | None:
 # ---------------------------------------------------------------- the loop
 
 
-def loop_of(system: SystemIR, controller: Controller, order: int) -> Loop:
-    """The closed loop of a system under a controller; free inputs are disturbances."""
+def _modes(system: SystemIR, controller: Controller, order: int) -> Modes | None:
+    """The loop and the transitions of each mode; None of a system without modes."""
+    if not system.modes:
+        return None
+    loops = tuple(loop_of(system, controller, order, mode) for mode in range(len(system.modes)))
+    return Modes(loops, Dynamics(system).jumps)
+
+
+def loop_of(system: SystemIR, controller: Controller, order: int, mode: int = 0) -> Loop:
+    """The closed loop of a system under a controller, in one of its modes; free inputs are disturbances."""
     dynamics = Dynamics(system)
     assert system.step is not None
     shifting = [*system.disturbances, *(() if controller.name else system.inputs)]
     slopes = None
     if shifting and not dynamics.discrete:
-        by_state, by_input, by_disturbance = dynamics.jacobian()
+        by_state, by_input, by_disturbance = dynamics.jacobian(mode)
         slopes = (by_state, _beside(by_disturbance, by_input, len(system.states), controller))
     return Loop(
         tuple(v.name for v in system.states),
         tuple(v.name for v in system.inputs) if controller.name else (),
-        dynamics.rates[0],
+        dynamics.rates[mode],
         _control(system, dynamics, controller) if controller.name and system.inputs else None,
         system.step,
         {v.name: (float(v.lo), float(v.hi)) for v in shifting if v.lo is not None and v.hi is not None},

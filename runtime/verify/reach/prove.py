@@ -14,6 +14,7 @@ from agentc.compiler.systems.graph import Graph
 from agentc.runtime.verify.reach.forms import Form
 from agentc.runtime.verify.reach.intervals import Floats, up
 from agentc.runtime.verify.reach.loop import Loop, advance
+from agentc.runtime.verify.reach.modes import Modes, follow_modes
 from agentc.runtime.verify.reach.truth import Run, surely
 from agentc.runtime.verify.reach.tube import MOST, Recorder, Tube
 
@@ -30,6 +31,7 @@ class Question:
     steps: int
     lo: Floats
     hi: Floats
+    modes: Modes | None = None
 
 
 @dataclass
@@ -81,7 +83,7 @@ def prove(
     ``split`` cuts each side that has a width into so many parts to begin with; ``progress`` is told the boxes followed
     and the share proved.
     """
-    question = replace(question, loop=tuned(question.loop, question.lo, question.hi))
+    question = _tuned(question)
     lo, hi = _cut(question.lo, question.hi, split)
     share = np.full(len(lo), 1.0 / len(lo))
     proof = Proof(lo=question.lo, hi=question.hi, substeps=question.loop.substeps, order=question.loop.order)
@@ -90,7 +92,7 @@ def prove(
         a, b, s = lo[-batch:], hi[-batch:], share[-batch:]
         lo, hi, share = lo[:-batch], hi[:-batch], share[:-batch]
         begun = monotonic()
-        followed = follow(question, a, b, deadline)
+        followed = (follow if question.modes is None else follow_modes)(question, a, b, deadline)
         if followed is None or proof.tried > most:
             proof.open += [(x, y, 0) for x, y in zip(a[:5], b[:5], strict=True)]
             return proof
@@ -98,7 +100,7 @@ def prove(
         for k in np.flatnonzero(followed.sure):
             proof.parts.append((a[k], b[k]))
             proof.share += float(s[k])
-            if proof.kept <= MOST:
+            if proof.kept <= MOST and followed.recorder is not None:
                 proof.tubes.append(followed.recorder.tube(int(k), a[k], b[k]))
                 proof.kept += proof.tubes[-1].bytes
         _merge(proof, followed)
@@ -119,6 +121,15 @@ def prove(
     if proof.kept > MOST:
         proof.tubes = []
     return proof
+
+
+def _tuned(question: Question) -> Question:
+    """The question with as many substeps as its loop needs, in all modes."""
+    loop = tuned(question.loop, question.lo, question.hi)
+    if question.modes is None:
+        return replace(question, loop=loop)
+    loops = tuple(replace(one, substeps=loop.substeps) for one in question.modes.loops)
+    return replace(question, loop=loop, modes=replace(question.modes, loops=loops))
 
 
 def tuned(loop: Loop, lo: Floats, hi: Floats, most: int = 16) -> Loop:
@@ -156,7 +167,7 @@ class Followed:
     blame: Floats
     lo: list[Floats]
     hi: list[Floats]
-    recorder: Recorder
+    recorder: Recorder | None
 
 
 def follow(question: Question, lo: Floats, hi: Floats, deadline: float) -> Followed | None:

@@ -8,6 +8,7 @@ which the language's semantics reads, and of the differential equation between t
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,9 @@ Pair = tuple[Any, Any]
 OPERATORS = frozenset(("true", "false", "atom", "not", "and", "or", "implies", "xor", "iff",
                        "F", "G", "U", "R", "W", "M", "X", "WX"))  # fmt: skip
 """The temporal fragment: the future, with intervals; the last sample ends it."""
+
+_COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
+                "!=": operator.ne}  # fmt: skip
 
 NUMBERS = frozenset(("const", "var", "neg", "abs", "sqrt", "sin", "cos", "exp", "log", "add", "sub", "mul", "div",
                      "pow", "min", "max", "norm", "compare", "truth", "true", "false", "not", "and", "or"))  # fmt: skip
@@ -68,6 +72,8 @@ class TruthArithmetic:
                 return ring.unary(op, args[0])
             case "abs" | "min" | "max" | "norm" | "pow":
                 return self._ranged(op, args)
+            case "compare" if not any(isinstance(a, Form) for a in args):
+                return self.truth(bool(_COMPARISONS[str(value)](*args)))
             case "compare":
                 return self._compared(str(value), ring.add(args[0], ring.scale(args[1], -1.0)))
             case "truth":
