@@ -131,28 +131,28 @@ _GAP = "G x1 - x4 - 1.4 * x5 >= 10"
 _THERE = _inside("x1 x2 x3 x4", "-0.6 -0.2 -0.06 -0.3", "0.6 0.2 0.06 0.3")
 INSTANCES = (
     Instance("pendulum", PENDULUM.replace("TOP", "1.175"), "InvertedPendulum_controller", _same,
-             "G[0.5s, 1s] th in [0, 1]", 20, True, 5.0),
+             "G[0.5s, 1s] th in [0, 1]", 20, True, 5.0, 1.05),
     Instance("pendulum from th [1, 1.2]", PENDULUM.replace("TOP", "1.2"), "InvertedPendulum_controller", _same,
              "G[0.5s, 1s] th in [0, 1]", 20, False, None),
     Instance("cruise control, relu", CRUISE, "ACC_controller_relu", _cruise, _GAP, 50, True, 8.0),
     Instance("cruise control, tanh", CRUISE, "ACC_controller_tanh", _cruise, _GAP, 50, True, 8.0),
     Instance("unicycle", UNICYCLE, "Unicycle_controller", _shift(20.0),
-             f"F[10s, 10s] ({_THERE})", 50, True, None),
+             f"F[10s, 10s] ({_THERE})", 50, True, None, 1.5, 2),
     Instance("TORA, remain", TORA, "TORA_ReLU_controller", _shift(10.0),
-             "G (" + _inside("x1 x2 x3 x4", "-2 -2 -2 -2", "2 2 2 2") + ")", 20, True, None),
+             "G (" + _inside("x1 x2 x3 x4", "-2 -2 -2 -2", "2 2 2 2") + ")", 20, True, None, 1.5, 3),
     Instance("double pendulum", DOUBLE, "InvertedTwoLinkPendulum_controller_less_robust", _same,
-             "G (" + _inside("x1 x2 x3 x4", "-1.7 -1.7 -1.7 -1.7", "2 2 2 2") + ")", 20, True, 8.0),
+             "G (" + _inside("x1 x2 x3 x4", "-1.7 -1.7 -1.7 -1.7", "2 2 2 2") + ")", 20, True, 8.0, 1.5, 4),
 )  # fmt: skip
 
 
-def agent_of(instance: Instance, split: int = 1) -> AgentIR:
+def agent_of(instance: Instance, split: int = 1, seconds: int = 60) -> AgentIR:
     """The instance as an agent with one ``verify`` item, whose controller is an ONNX file by the controller's name."""
     from agentc.compiler.pipeline import check
     from agentc.lang.source import Source
 
     name = instance.system.split()[1]
     text = f"{instance.system}\nagent A {{\n  env {name}(horizon = {instance.horizon})\n  task f = {instance.formula}\n"
-    how = f'by reach {{ controller = "{instance.controller}.onnx"; split = {split}; time = 60s }}'
+    how = f'by reach {{ controller = "{instance.controller}.onnx"; split = {split}; time = {seconds}s }}'
     result = check([Source(f"{name}.agentspec", f"{text}  verify f {how}\n}}\n")])
     if not result.ok:
         raise ValueError("; ".join(d.message for d in result.diagnostics))

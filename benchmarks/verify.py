@@ -171,7 +171,7 @@ def _widths(instance: Any, folder: Path, runs: int) -> Iterator[Row]:
     from agentc.runtime.verify.problem import problem_of
     from agentc.runtime.verify.simulation import Simulation, controller_of
 
-    agent = agent_of(instance, instance.split)
+    agent = agent_of(instance, instance.split, 900)
     problem = problem_of(agent, 0, folder)
     answer = decide(problem)
     if answer.word != "proved":
@@ -220,3 +220,10 @@ def _instances(folder: Path) -> list[tuple[Path, Path]]:
         (folder / f"ACASXU_run2a_{network}_batch_2000.onnx", folder / f"prop_{prop}.vnnlib") for network, prop in TRUTH
     ]
     return [(a, b) for a, b in pairs if a.is_file() and b.is_file()]
+
+
+if __name__ == "__main__":  # python -m agentc.benchmarks.verify FOLDER RUNS: the closed loops against so many runs
+    import sys
+
+    for row in loops(Path(sys.argv[1]), int(sys.argv[2])):
+        print(row.case, f"{row.ours:.4g} {row.unit}", row.note, sep="; ", flush=True)

@@ -18,7 +18,7 @@ from agentc.runtime.verify.answer import Answer, Verdict, unknown
 from agentc.runtime.verify.episode_search import search_episodes
 from agentc.runtime.verify.episodes import episodes_refusal, has_equations
 from agentc.runtime.verify.gradient import Descent
-from agentc.runtime.verify.optimizers import optimizer_of
+from agentc.runtime.verify.optimizers import Optimizer, optimizer_of
 from agentc.runtime.verify.problem import Problem
 from agentc.runtime.verify.search_space import Space
 from agentc.runtime.verify.simulation import Floats, Found, Simulation, controller_of, horizon_of, is_safety
@@ -93,17 +93,23 @@ def search(
     robust = compile_robustness(simulation.formula, problem.agent.declared)
     spent, least = 0, np.inf
     best: Floats | None = None
-    optimizer = optimizer_of(space.size, seed, BATCH)
-    descent = Descent.of(simulation, space, robust)
+    optimizer: Optimizer | None = None  # both import much, and a short search asks neither
+    descent, descended = None, False
+    told: list[tuple[Floats, Floats]] = []
     seen: list[tuple[float, Floats]] = []
     while spent < episodes and problem.left() > 0:
         if spent < min(episodes, 4 * BATCH):
             points = space.random(rng, BATCH, corners=spent == 0)
-        elif descent is not None:
+        elif not descended and (descent := Descent.of(simulation, space, robust)) is not None and seen:
             points = descent.improved(np.stack([p for _, p in seen[:DESCENTS]]))
             spent += descent.runs
-            descent = None
+            descended = True
         else:
+            descended = True
+            if optimizer is None:
+                optimizer = optimizer_of(space.size, seed, BATCH)
+                for earlier in told:
+                    optimizer.tell(*earlier)
             points = optimizer.ask(rng, best)
         start, noise = space.runs(points)
         try:
@@ -126,9 +132,12 @@ def search(
         at = int(finite.argmin())
         if finite[at] < least:
             least, best = float(finite[at]), points[at]
-        if descent is not None:
+        if not descended:
             seen = sorted([*seen, *zip(finite.tolist(), points, strict=True)], key=lambda row: row[0])[:DESCENTS]
-        optimizer.tell(points, finite)
+        if optimizer is None:
+            told.append((points, finite))
+        else:
+            optimizer.tell(points, finite)
         problem.progress(f"{spent} runs, least robustness {least:.4g}")
     return None, spent, least
 

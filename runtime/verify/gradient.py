@@ -38,7 +38,7 @@ class Descent:
     def of(simulation: Simulation, space: Space, robust: Robustness) -> Descent | None:
         """A descent, or None where there is no gradient to follow or torch is not installed."""
         system = simulation.system
-        odd = any(v.kind != "real" for v in system.variables)
+        odd = bool(system.modes) or any(v.kind != "real" for v in system.variables)
         if not 0 < simulation.steps <= LONGEST or not space.size or odd:
             return None
         try:
