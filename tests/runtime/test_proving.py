@@ -212,3 +212,30 @@ def test_what_descent_cannot_train_is_said(tmp_path, why):
     with pytest.raises(AgentcError) as error:
         learner_of(text)
     assert [d.code for d in error.value.diagnostics] == ["AS1361"] and why in error.value.diagnostics[0].message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pendulum", "unicycle_goal", "cruise_control"])
+def test_the_specs_end_proved_from_scratch_and_no_run_violates(tmp_path, name):
+    """A hundred thousand runs of the policy in float64, from the starts' corners too, satisfy what was proved."""
+    from pathlib import Path
+
+    from agentc.compiler.signals.robustness import compile_robustness
+
+    text = (Path(__file__).resolve().parents[2] / "specs" / f"{name}.agentspec").read_text("utf-8")
+    compiled = compiled_of(text)
+    agent = compiled.agent
+    run = run_of(agent.name, 0, tmp_path)
+    ended = train_until_proved(compiled, configuration(agent), run, tmp_path)
+    assert {a.word for a in ended.answers.values()} == {"proved"}
+    rng = np.random.default_rng(0)
+    for index, item in enumerate(agent.verifies):
+        problem = problem_of(agent, index, policy=run.folder / "policy.onnx")
+        steps = agent.environment.horizon
+        simulation = Simulation(agent.system, controller_of(problem, "trained", agent.system), item.formula, steps)
+        for _ in range(10):
+            start, _ = simulation.simulator.start(rng, 10_000)
+            lo, hi = start.min(axis=0), start.max(axis=0)
+            start[:1000] = np.where(rng.random((1000, start.shape[1])) < 0.5, lo, hi)
+            signals = simulation.rollouts(start, rng.random((len(start), steps, simulation.width)))
+            assert compile_robustness(item.formula, agent.declared).satisfaction_at(signals).all()

@@ -89,6 +89,8 @@ def _ahead(formula: Formula) -> float:
 
 def _start(loop: _Loop, box: Any, data: Any, periods: int) -> int:
     """Check the tubes of one box of starts; how many parts it has."""
+    if set(data) != {"tree", "substeps", "order", "generators", "centres", "columns", "own", "kept"}:
+        raise RejectedError("it has other parts than a tube")
     leaves = list(_leaves(box.lo, box.hi, data["tree"]))
     lo, hi = np.array([a for a, _ in leaves]), np.array([b for _, b in leaves])
     n, width = lo.shape[1], data["generators"]
