@@ -71,7 +71,7 @@ def shortest(behaviour, wanted, role):
     return None
 
 
-@pytest.mark.parametrize(("role", "cases"), [("task", 60), ("safe", 15)])
+@pytest.mark.parametrize(("role", "cases"), [("task", 40), ("safe", 8)])
 def test_verdicts_are_those_of_brute_force_over_short_words(role, cases):
     rng = random.Random(7)
     seen = dict.fromkeys(Verdict, 0)
@@ -88,7 +88,7 @@ def test_verdicts_are_those_of_brute_force_over_short_words(role, cases):
         else:
             assert truth is None, (behaviour, wanted)
             assert answer.word in ("proved", "vacuous"), answer
-    assert seen[Verdict.FALSIFIED] >= 3 and seen[Verdict.PROVED] + seen[Verdict.VACUOUS] >= 3
+    assert seen[Verdict.FALSIFIED] >= 2 and seen[Verdict.PROVED] + seen[Verdict.VACUOUS] >= 2
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ def escapes(models, residual, f, rng, plan, width, noise, rollouts=40):
 
 @pytest.mark.parametrize("make", [tight_models, zonotope_models])
 def test_no_rollout_of_a_random_linear_system_leaves_its_sets(make):
-    for seed in range(12):
+    for seed in range(8):
         rng = np.random.default_rng([seed, 5])
         n, m = int(rng.integers(1, 4)), int(rng.integers(1, 3))
         a, b = rng.normal(0, 0.5, (n, n)), rng.normal(0, 0.5, (n, m))
@@ -137,6 +137,22 @@ def test_no_rollout_of_a_lipschitz_system_leaves_its_sets():
         states, inputs = with_inputs(wide, plan[:1], plan[:1])
         lo, hi = residual.bounds(np.array([-0.5, plan[0, 0]]), np.array([0.5, plan[0, 0]]))
         assert (lo <= hi).all() and len(states) == 1 and len(inputs) == 1
+
+
+def test_of_many_transitions_some_are_looked_at(monkeypatch):
+    """What they leave out makes the bounds looser and never wrong."""
+    from agentc.runtime.verify.data import models as of_models
+    from agentc.runtime.verify.data.method import explanation
+
+    rng = np.random.default_rng(21)
+    data = transitions_of(simulated(cart, rng, 4, 30, 2, 1, NOISE))
+    features, found = monomials(["p", "v", "u"], 1, False), []
+    for most in (2000, 40):
+        monkeypatch.setattr(of_models, "MOST", most)
+        found.append(explanation(tight_models(features, data, np.full(2, NOISE)), [0.5, 0.5, 0.5]))
+    (lo, hi), (low, high) = found
+    assert (high - low >= hi - lo - 1e-9).all() and ((high - low) > (hi - lo)).any()
+    assert (low <= cart([0.5, 0.5], [0.5])).all() and (high >= cart([0.5, 0.5], [0.5])).all()
 
 
 def test_linear_programs_are_never_much_looser_and_mostly_much_tighter():
@@ -273,7 +289,7 @@ def mutants(document):
     """Certificates that are wrong, each in one place."""
     argument = document["argument"]
     if argument["by"] == "zonotope":
-        for t in range(0, len(argument["inverse"]), 3):
+        for t in range(0, len(argument["inverse"]), 6):
             for k in range(len(argument["inverse"][t])):
                 yield changed(document, "argument", "inverse", t, k, lambda v: v + 0.01)
         yield changed(document, "argument", "inverse", lambda rows: rows[:-1])
