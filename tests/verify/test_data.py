@@ -327,6 +327,38 @@ def mutants(document):
     yield changed(document, "subject", "agent", json.loads(text.replace("2.0", "0.05")))
 
 
+def test_a_lipschitz_proof_is_checked(tmp_path):
+    rng = np.random.default_rng(4)
+
+    def f(x, u):
+        return np.array([0.5 * np.sin(x[0]) + 0.3 * u[0]])
+
+    write(tmp_path / "runs.csv", simulated(f, rng, 40, 5, 1, 1, NOISE, 1.0), ["x"], ["u"])
+    (tmp_path / "plan.csv").write_text("action.u\n" + "0.5\n" * 6)
+    system = """
+system bend {
+  state x : real [m]
+  input u : real in [-1, 1] [m]
+  x' = u
+  step 1s by difference
+  init { x in [-0.1, 0.1] }
+}
+"""
+    how = 'by data { trajectories = "runs.csv"; plan = "plan.csv"; noise = 0.0101; model = lipschitz; lipschitz = 0.6 }'
+    question = problem(system, "G x <= 0.9m", how, "safe", 6, tmp_path)
+    answer = decide(question)
+    assert answer.word == "proved", answer.sentence
+    assert any("at most 0.6 times" in a for a in answer.assumptions)
+    document = answer.certificate.data()
+    for mutant in (
+        changed(document, "argument", "fit", 0, 1, lambda v: v + 30.0), changed(document, "argument", "fit", []),
+        changed(document, "argument", "by", "tight"), changed(document, "argument", "starts", 0, 0, [-0.05, 0.1]),
+    ):  # fmt: skip
+        assert not check(resealed(mutant), tmp_path).accepted
+    limit = decide(problem(system, "G x <= 0.3m", how, "safe", 6, tmp_path))
+    assert limit.verdict is Verdict.UNKNOWN
+
+
 def test_mutated_certificates_are_rejected(folder):
     count = 0
     for how in ('plan = "plan.csv"', 'plan = "plan.csv"; bounds = zonotope', "controller = brake; model = affine"):

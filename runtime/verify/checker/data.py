@@ -24,6 +24,7 @@ from agentc.compiler.systems.initial import initial_boxes
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.verify.checker import RejectedError
 from agentc.runtime.verify.checker.fixed import BITS, ONE, Form, exact, near, walk
+from agentc.runtime.verify.checker.residual import Residual
 from agentc.runtime.verify.checker.truth import Truth
 
 CLAIM = "every run of every model that explains the recordings satisfies it"
@@ -48,8 +49,10 @@ def verify(subject: Any, claim: Any, argument: Any, folder: Path) -> Mapping[str
 class _Check:
     def __init__(self, agent: Any, item: Any, files: Any, claim: Any, argument: Any, folder: Path) -> None:
         self.agent, self.formula, self.settings, self.argument = agent, item.formula, item.settings, argument
-        plain = self._said("features") or self._said("model") != "lipschitz"
-        if item.method != "data" or item.bound is not None or not plain or self._said("controller").endswith(".onnx"):
+        self.lipschitz = self._said("model") == "lipschitz" and not self._said("features")
+        if (argument["by"] == "lipschitz") != self.lipschitz:
+            raise RejectedError("it argues for another kind of model")
+        if item.method != "data" or item.bound is not None or self._said("controller").endswith(".onnx"):
             raise RejectedError("the item is not one of this method")
         self.states = states_of(agent)
         rows = _rows(folder, self._said("trajectories"), files["trajectories"])
@@ -64,6 +67,7 @@ class _Check:
             self.inputs = [n.removeprefix("action.") for n in (plan or [{}])[0] if n.startswith("action.")]
             lo, hi = assumed_box(agent, self.states)
             self.boxes = [(lo.tolist(), hi.tolist())]
+        self.residual: Residual | None = None
         self.names = [*(v.name for v in self.states), *self.inputs]
         self.noise = self._noise()
         self.texts = self._texts()
@@ -137,6 +141,13 @@ class _Check:
     def _models(self) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
         """Centre ``(n, m)``, rows ``(J, m)``, widths ``(n, J)``: ``|theta phi - centre phi| <= width |rows phi|``."""
         m, by = len(self.texts), self.argument["by"]
+        if by == "lipschitz":
+            fit = [[near(v) for v in row] for row in self.argument["fit"]]
+            if len(fit) != len(self.states) or any(len(row) != m for row in fit):
+                raise RejectedError("its fit has another size")
+            phi = [[f.c for f in row] for row in self.before]  # affine: without rounding
+            self.residual = Residual(phi, self.after, fit, self.noise, exact(self.settings["lipschitz"]))
+            return fit, [], [[] for _ in fit]
         unit = [[ONE * (k == j) for k in range(m)] for j in range(m)]
         if by == "zonotope":
             inverse = [[near(v) for v in row] for row in self.argument["inverse"]]
@@ -234,7 +245,10 @@ class _Check:
                 blank = [0] * len(states[0].g)
                 given = [Form((a + b) // 2, blank, (b - a) // 2 + (a != b)) for a, b in zip(low, high, strict=True)]
             whole = _own([*states, *given])
-            states = _settled(self._step(self._features(whole), *models))
+            after = self._step(self._features(whole), *models)
+            if self.residual is not None:
+                after = self.residual.added(after, whole)
+            states = _settled(after)
             truth.sample(states)
         if not truth.holds():
             raise RejectedError("the formula is not sure of a run")

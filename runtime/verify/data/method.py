@@ -238,7 +238,7 @@ def _answer(
     what = f"all {steps} actions of the plan keep it" if question.planned else f"it holds for {steps} steps"
     said = f"{what}, for every model that explains {len(data)} transitions"
     certificate = None
-    if residual is None and not controller.reading:
+    if not controller.reading:
         certificate = _certificate(problem, question, data, models, starts)
         if not check(certificate.data(), problem.folder).accepted:
             certificate = None

@@ -75,5 +75,6 @@ def lipschitz_models(
     error = noise + (len(features) + 6) * 2.0**-52 * (np.abs(phi) @ np.abs(fit.T) + np.abs(data.after))
     slope = (constant + np.sqrt((fit**2).sum(axis=1))) * ROOM  # of the constant feature, too: never less
     m = len(features)
-    models = ModelSet(features, fit, np.eye(m), np.zeros((len(fit), m)), noise, {"by": "lipschitz"})
+    argument = {"by": "lipschitz", "fit": fit.tolist()}
+    models = ModelSet(features, fit, np.eye(m), np.zeros((len(fit), m)), noise, argument)
     return models, Residual(points, left - error, left + error, slope, constant)
