@@ -1,11 +1,12 @@
 """Finite choices inside of a language: which texts lead from a state to where all of its words come together again.
 
-The words that go on from a state come together at its immediate post-dominator: the first state that every way to an
-accepted end goes through. If few texts lead there, they are a choice (the members of an enum, the numbers of a short
-range) that can be drawn as a whole, instead of token by token.
+The words that go on from a state come together at its post-dominators: the states that every way to an accepted end
+goes through. If few texts lead to one, and what follows it is forced, they are a choice (the members of an enum, the
+numbers of a short range) that can be drawn as a whole, instead of token by token. Where nothing is forced the word goes
+on, as behind the first letter of a name: to choose that would be to spell.
 
 Source: Lengauer, Tarjan, *A fast algorithm for finding dominators in a flowgraph*, TOPLAS 1979, for the notion. Here a
-state is tested by leaving it out, along one shortest word, as only the nearest one is asked for.
+state is tested by leaving it out, along one shortest word.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ def finite_choice(automaton: ByteAutomaton, state: int, most: int) -> tuple[byte
     before, branching = _forced(automaton, state)
     if automaton.accepting[branching] or len(_edges(automaton, branching)) < 2:
         return ()
-    joined = _post_dominator(automaton, branching)
-    if joined is None:
-        return ()
-    words = _words(automaton, branching, joined, most)
-    behind, _ = _forced(automaton, joined)
-    return tuple(before + word + behind for word in words)
+    for joined in _shortest(automaton, branching):
+        behind, last = _forced(automaton, joined)
+        ended = bool(automaton.accepting[last]) and not _edges(automaton, last)
+        if (behind or ended) and _encloses(automaton, branching, joined):
+            words = _words(automaton, branching, joined, most)
+            return tuple(before + word + behind for word in words)
+    return ()
 
 
 def _forced(automaton: ByteAutomaton, state: int) -> tuple[bytes, int]:
@@ -55,12 +57,6 @@ def _edges(automaton: ByteAutomaton, state: int) -> tuple[tuple[int, int], ...]:
     """The bytes that may follow a state, each with the state after it."""
     row = automaton.next[state]
     return tuple((int(byte), int(row[byte])) for byte in np.flatnonzero(row != DEAD))
-
-
-def _post_dominator(automaton: ByteAutomaton, state: int) -> int | None:
-    """The first state that every word from here goes through; None if it is far away."""
-    path = _shortest(automaton, state)
-    return next((s for s in path if _encloses(automaton, state, s)), None)
 
 
 def _shortest(automaton: ByteAutomaton, state: int) -> list[int]:

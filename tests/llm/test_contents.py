@@ -207,3 +207,33 @@ def test_texts_without_a_pattern():
         for step in session.steps:
             assert not re.search("[0-9]{3}", step.text)
             assert re.search("[0-9]{2}", step.text)
+
+
+def test_json_arguments_reach_tools_and_guards():
+    from agentc.runtime.llm.guard import Guard
+    from agentc.runtime.llm.tools import Toolbox, schema_of
+
+    made = agent(f"""agent Desk {{
+      model "m"
+      tool go(trip : json({quoted(TRIP)}), id : regex("[A-Z]{{2}}"))
+      phase act = call(go)
+      behavior b = G (go -> !contains(go.trip, "Oslo"))
+    }}""")
+    (tool,) = made.writer.tools
+    got = []
+    Toolbox((tool,), {"go": lambda trip, id: got.append((trip, id))}).call("go", {"trip": '{"to": "Rome"}', "id": "AB"})
+    assert got == [({"to": "Rome"}, "AB")]
+    assert schema_of(tool)["properties"] == {"trip": TRIP, "id": {"type": "string", "pattern": "^(?:[A-Z]{2})$"}}
+    guard = Guard(made)
+    assert guard.propose("go", {"trip": {"days": 3, "to": "Rome"}, "id": "AB"}).outcome == "allow"
+    for trip, name in (({"to": "Oslo"}, "AB"), ({"to": "Bonn"}, "AB"), ({"to": "Rome"}, "abc"), ("Rome", "AB")):
+        assert guard.propose("go", {"trip": trip, "id": name}).outcome == "deny"
+
+
+def test_what_is_not_regular_is_not_sent_to_servers():
+    from agentc.runtime.llm.served_writer import _Piece
+
+    session = Decoder(agent(FREE), Vocabulary.of_bytes()).start()
+    with pytest.raises(AgentcError) as caught:
+        _Piece(None, session, print)
+    assert caught.value.diagnostics[0].code == "AS1475"
