@@ -168,6 +168,9 @@ class Decoder:
 
     def irregular(self) -> tuple[str, str] | None:
         """A phase or tool that a run may come to whose content is not regular, and why; None if there is none."""
+        choices = [c for e in self.game.letters.events for c in e.choices]
+        if not any(isinstance(v, ContextFree) for c in choices for v in c.values):
+            return None
         for position in self.game.moves:
             if self.game.won(position):
                 for move in self.game.legal(position):
