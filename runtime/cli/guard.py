@@ -58,6 +58,10 @@ def command(
     {"end": true} to ask whether the run may end. Each is answered by one line. With --history the file may be shared,
     and proposing a key twice judges it once. Exit code 1 if anything was denied, else 0.
 
+    The events of hooks that coding agents call before and after each use of a tool ({"tool_name": ..., "tool_input":
+    {...}, "tool_use_id": ...}) are answered in their form, with exit code 0: keep the calls of a session together by
+    --history.
+
     With --mcp it is a proxy: put it where a client starts its MCP server. A denied call never reaches the server.
     """
     if tools:
@@ -125,6 +129,8 @@ def _answer(guard: Guard, line: str, number: int) -> dict[str, Any]:
         return {"outcome": "deny", "reason": f"line {number} is no event: {event!r}"}
     key = event.get("key")
     try:
+        if isinstance(event.get("tool_name"), str):
+            return _hook(guard, event)
         if "settle" in event:
             return asdict(guard.settle(str(event["settle"]), bool(event.get("allowed")), str(event.get("by", ""))))
         if event.get("end"):
@@ -145,6 +151,24 @@ def _answer(guard: Guard, line: str, number: int) -> dict[str, Any]:
     except AgentcError as error:
         return {"outcome": "deny", "reason": "; ".join(d.message for d in error.diagnostics)}
     return {"outcome": "allow", "verdicts": {n: v.sentence for n, v in guard.verdicts().items()}}
+
+
+def _hook(guard: Guard, event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event of a coding agent's hook, `tool_name` with `tool_input` before a use and `tool_response` after it.
+
+    The answer is of the form that such agents read (``permissionDecision``).
+    """
+    name, given = event["tool_name"], event.get("tool_input")
+    key = event.get("tool_use_id")
+    key = key if isinstance(key, str) else None
+    if "tool_response" in event:
+        said = event["tool_response"]
+        text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+        guard.result(text, name, key and f"{key}/result")
+        return {}
+    decision = guard.propose(name, given if isinstance(given, Mapping) else {}, key)
+    about = {"hookEventName": event.get("hook_event_name", "PreToolUse"), "permissionDecision": decision.outcome}
+    return {"hookSpecificOutput": {**about, "permissionDecisionReason": decision.reason}}
 
 
 def _together(guard: Guard, calls: list[Any]) -> list[dict[str, Any]]:

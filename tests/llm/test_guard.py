@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,9 @@ from agentc.compiler.pipeline import check
 from agentc.lang.source import Source
 from agentc.runtime.llm.guard import Guard
 from agentc.runtime.llm.history import SqliteHistory
+
+from ..language.page import read
+from ..language.run import run_page
 
 DESK = """agent Desk {
   model "m"
@@ -165,6 +169,36 @@ def test_the_command_line_answers_line_by_line(tmp_path, monkeypatch, capsys):
     assert invoke(["guard", "--stdin"]) == 1
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [a["outcome"] for a in answers] == ["deny", "allow", "allow", "deny", "allow", "deny", "deny", "deny"]
+
+
+def test_the_guide_is_true(tmp_path):
+    problems = run_page(read(Path(__file__).parents[2] / "docs" / "guide" / "guard.md"), tmp_path)
+    assert not problems, "\n".join(problems)
+
+
+def test_hooks_of_coding_agents(tmp_path, monkeypatch, capsys):
+    """Each use of a tool calls the command anew; the history holds the calls together."""
+    import io
+
+    from agentc.runtime.cli.application import invoke
+
+    (tmp_path / "desk.agentspec").write_text(DESK)
+    monkeypatch.chdir(tmp_path)
+
+    def hook(number, name, given, **more):
+        event = {"hook_event_name": "PreToolUse", "tool_name": name, "tool_input": given, "tool_use_id": str(number)}
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({**event, **more})))
+        assert invoke(["guard", "--stdin", "--history", "guard.db"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        return found.get("hookSpecificOutput", {}).get("permissionDecision"), found
+
+    decision, answer = hook(1, "pay", {"order": 7, "amount": 500.0})
+    assert decision == "deny" and "approved" in answer["hookSpecificOutput"]["permissionDecisionReason"]
+    assert hook(2, "approve", {"order": 7})[0] == "allow"
+    assert hook(2, "approve", {"order": 7}, tool_response={"ok": True}) == (None, {})
+    assert hook(3, "pay", {"order": 7, "amount": 500.0})[0] == "allow"
+    assert hook(4, "pay", {"order": 7, "amount": 5.0})[0] == "deny"
+    assert hook(5, "pay", "nonsense")[0] == "deny"
 
 
 CHILD = """

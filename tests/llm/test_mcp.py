@@ -264,3 +264,31 @@ def test_the_command_is_a_proxy(tmp_path):
     while not (ledger.exists() and ledger.read_text()) and time.monotonic() < until:
         time.sleep(0.05)
     assert ledger.read_text() == "erase /tmp/a\n"
+
+
+def test_an_agent_calls_the_tools_of_a_server(tmp_path, monkeypatch, capsys):
+    """The whole way: a model behind a server, tools behind another, promises by construction."""
+    pytest.importorskip("mcp")
+    pytest.importorskip("llguidance")
+    from agentc.runtime.cli.application import invoke
+
+    from .stub_server import Stub, serving
+
+    text = """agent Clerk {
+      model "m"
+      tool find(name : enum {Ann, Bob}) -> text
+      tool approve(order : int in [7, 7]) -> text
+      phase action = call(find | approve)
+      phase reply = result(action)
+      behavior looked = G (approve -> O find)
+      behavior done = F approve & G (approve -> X (reply & last))
+      behavior once_only = G (find -> WX G !find)
+    }"""
+    (tmp_path / "clerk.agentspec").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with serving(Stub("vllm", 1)) as url:
+        given = ["--model", url, "--mcp", command(tmp_path / "ledger"), "--message", "go"]
+        assert invoke(["run", "clerk.agentspec", *given]) == 0
+    shown = capsys.readouterr().out
+    assert "has order 7" in shown and "promises: by construction" in shown
+    assert (tmp_path / "ledger").read_text() == "approve 7\n"
