@@ -42,7 +42,7 @@ def guard_tool_call(guard: Guard) -> Callable[[Any, Callable[[Any], Any]], Any]:
 
     def wrapped(request: Any, execute: Callable[[Any], Any]) -> Any:
         call = request.tool_call
-        key = str(call.get("id") or uuid.uuid4().hex)
+        key = f"{call.get('id')}/{uuid.uuid4().hex}"  # an id that comes again is another call, and judged again
         decision = _decided(guard, call["name"], call.get("args") or {}, key)
         if decision.outcome != "allow":
             return message(content=said(decision), tool_call_id=call.get("id"), name=call["name"], status="error")

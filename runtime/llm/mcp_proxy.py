@@ -58,6 +58,7 @@ class McpProxy:
         self._run = uuid.uuid4().hex
         self._lock = threading.RLock()
         self._open: dict[str, _Open] = {}
+        self._calls = 0
         self._late: set[str] = set()
         """Calls that we answered ourselves; what the server says of them later is dropped."""
         self._gone = False
@@ -117,7 +118,11 @@ class McpProxy:
             error = {"code": -32602, "message": "this is no call of a tool"}
             self._to_client({"id": message.get("id"), "error": error})
             return
-        key = f"{self._run}/{json.dumps(message.get('id'))}"
+        if json.dumps(message.get("id")) in self._open:
+            self._to_client({"id": message["id"], "error": {"code": -32600, "message": "a call with this id is open"}})
+            return
+        self._calls += 1  # an id that comes again is another call, and judged again
+        key = f"{self._run}/{self._calls}"
         try:
             decision = self._guard.propose(tool, judged(self._guard, tool, arguments), key)
         except AgentcError as refusal:
@@ -148,6 +153,7 @@ class McpProxy:
             timer = threading.Timer(self._timeout, self._silent, (at,))
             timer.daemon = True
             with self._lock:
+                self._late.discard(at)
                 self._open[at] = _Open(tool, key, timer)
             timer.start()
         self._to_server(message)
@@ -201,7 +207,7 @@ class McpProxy:
         with self._lock:
             call = self._open.pop(at, None)
             if call is None:
-                return f"{self._run}/{at}" in self._late
+                return at in self._late
             call.timer.cancel()
             answer = message.get("result")
             text = text_of(answer) if isinstance(answer, Mapping) else f"error: {message.get('error')}"
@@ -232,7 +238,7 @@ class McpProxy:
             if call is None:
                 return False
             call.timer.cancel()
-            self._late.add(call.key)
+            self._late.add(at)
             self._tell(call, text)
         self._fail(json.loads(at), text)
         return True

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from language.page import read
+from language.run import run_page
 
 from agentc.compiler.judgement import judge
 from agentc.compiler.logic.trace import Trace
@@ -18,9 +20,6 @@ from agentc.compiler.pipeline import check
 from agentc.lang.source import Source
 from agentc.runtime.llm.guard import Guard
 from agentc.runtime.llm.history import SqliteHistory
-
-from ..language.page import read
-from ..language.run import run_page
 
 DESK = """agent Desk {
   model "m"

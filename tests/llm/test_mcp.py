@@ -181,6 +181,25 @@ def test_the_proxy_judges_every_call(tmp_path):
     assert client.executed() == ["approve 7", "pay 7"]
 
 
+def test_an_id_that_comes_again_is_another_call(tmp_path):
+    single = "safe single = each id : G (erase & erase.path == id -> WX G !(erase & erase.path == id))"
+    once = DESK.replace("safe inside", f"{single}\n  safe inside")
+    client = Client(Guard(desk(once)), tmp_path)
+    call = {"jsonrpc": "2.0", "id": 5, "method": "tools/call",
+            "params": {"name": "erase", "arguments": {"path": "/tmp/a"}}}  # fmt: skip
+    try:
+        answers = [client.ask("", raw=json.dumps(call)) for _ in range(3)]
+        assert [bool(a["result"].get("isError")) for a in answers] == [False, True, True]
+        slow = {**call, "params": {"name": "find", "arguments": {"name": "slow"}}}
+        client.send("", raw=json.dumps(slow))
+        client.send("", raw=json.dumps(slow))
+        answers = [client.read(), client.read()]
+        assert sorted("error" in a for a in answers) == [False, True]
+    finally:
+        client.close()
+    assert client.executed() == ["erase /tmp/a"]
+
+
 def test_the_proxy_bounds_time_and_size_and_survives_the_server(tmp_path):
     unlabelled = "\n".join(line for line in DESK.splitlines() if "from" not in line)
     client = Client(Guard(desk(unlabelled)), tmp_path, timeout=1.5)
