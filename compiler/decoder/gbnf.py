@@ -152,9 +152,14 @@ def _quoted(text: str) -> str:
 
 
 def _class(edges: list[Edge]) -> str:
-    parts = [_bound(lo) if lo == hi else f"{_bound(lo)}-{_bound(hi)}" for lo, hi, _ in edges]
-    return f"[{''.join(parts)}]"
+    plain, escaped = [], []  # escapes last: some readers take a letter behind one for a digit of it
+    for lo, hi, _ in edges:
+        if lo in _PLAIN and (hi in _PLAIN or hi > 0x7F):
+            plain.append(chr(lo) if lo == hi else f"{chr(lo)}-{chr(hi)}")
+        else:
+            escaped.append(_escape(lo) if lo == hi else f"{_escape(lo)}-{_escape(hi)}")
+    return f"[{''.join([*plain, *escaped])}]"
 
 
-def _bound(code: int) -> str:
-    return chr(code) if code in _PLAIN or code > 0x7F else f"\\x{code:02x}"
+def _escape(code: int) -> str:
+    return chr(code) if code > 0x7F else f"\\x{code:02x}"
