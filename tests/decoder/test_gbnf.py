@@ -1,5 +1,6 @@
 """Grammars for servers: the same words as the automaton, read by the grammar engine's own reader of the notation."""
 
+import functools
 import re
 
 import numpy as np
@@ -19,6 +20,7 @@ LANGUAGES = [
 ]  # fmt: skip
 
 
+@functools.cache
 def engine(grammar):
     tokenizer = llguidance.LLTokenizer("byte")
     made = llguidance.LLMatcher(tokenizer, llguidance.grammar_from("gbnf", grammar), log_level=0)
@@ -29,16 +31,22 @@ def engine(grammar):
 def accepted(grammar, data, reader="llguidance"):
     if reader == "xgrammar":
         return accepted_by_xgrammar(grammar, data)
-    matcher = engine(grammar)
+    matcher = engine(grammar).deep_copy()
     return matcher.try_consume_tokens(list(data)) == len(data) and matcher.is_accepting()
 
 
-def accepted_by_xgrammar(grammar, data):
+@functools.cache
+def compiled_by_xgrammar(grammar):
     """By the engine that vLLM and SGLang use, with one token for each byte."""
     xgrammar = pytest.importorskip("xgrammar")
     tokens = [bytes([i]) for i in range(256)] + [b"</s>"]
     info = xgrammar.TokenizerInfo(tokens, vocab_type=xgrammar.VocabType.RAW, stop_token_ids=[256])
-    compiled = xgrammar.GrammarCompiler(info, max_threads=1).compile_grammar(xgrammar.Grammar.from_ebnf(grammar))
+    compiler = xgrammar.GrammarCompiler(info, max_threads=1)
+    return xgrammar, compiler.compile_grammar(xgrammar.Grammar.from_ebnf(grammar))
+
+
+def accepted_by_xgrammar(grammar, data):
+    xgrammar, compiled = compiled_by_xgrammar(grammar)
     matcher = xgrammar.GrammarMatcher(compiled)
     return all(matcher.accept_token(token) for token in [*data, 256])
 
