@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -144,7 +145,8 @@ def _answer(guard: Guard, line: str, number: int) -> dict[str, Any]:
         elif "phase" in event:
             guard.note(str(event["phase"]), str(event.get("text", "")), key)
         elif isinstance(event.get("tool"), str) and isinstance(event.get("arguments", {}), Mapping):
-            return asdict(guard.propose(event["tool"], event.get("arguments", {}), key))
+            key = key if isinstance(key, str) else uuid.uuid4().hex  # told, so that what is asked can be settled
+            return {**asdict(guard.propose(event["tool"], event.get("arguments", {}), key)), "key": key}
         else:
             missing = "it has no `tool`, `calls`, `result`, `phase`, `user`, `settle` or `end`"
             return {"outcome": "deny", "reason": f"line {number} is no event: {missing}"}

@@ -168,6 +168,7 @@ def test_the_command_line_answers_line_by_line(tmp_path, monkeypatch, capsys):
     assert invoke(["guard", "--stdin"]) == 1
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [a["outcome"] for a in answers] == ["deny", "allow", "allow", "deny", "allow", "deny", "deny", "deny"]
+    assert len({a["key"] for a in answers[:3]}) == 3
 
 
 def test_the_guide_is_true(tmp_path):
