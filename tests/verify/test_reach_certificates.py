@@ -317,3 +317,19 @@ def test_formulas_are_read_as_the_reference_reads_them(seed):
         true = np.array([evaluate(f, t) for t in traces])
         assert (holds(f, truths, n, True, count) == true).all(), f
         assert (~holds(f, spans, n, False, count) | true).all(), f
+
+
+@pytest.mark.parametrize("operator", ["Tanh", "Sigmoid"])
+def test_the_runtime_computes_functions_as_well_as_is_granted(operator, tmp_path):
+    """Bounds grant a float32 tanh or sigmoid an error of 8 units; onnxruntime's are within it."""
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node(operator, ["x"], ["y"])], "one", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    x = np.linspace(-20, 20, 400_001).astype(np.float32)
+    true = x.astype(float)
+    true = np.tanh(true) if operator == "Tanh" else 1 / (1 + np.exp(-true))
+    assert np.abs(session.run(None, {"x": x})[0] - true).max() <= 8 * 2.0**-24
