@@ -21,10 +21,12 @@ from agentc.compiler.agent import AgentIR
 from agentc.compiler.training_config import STATE_POLICIES, proved_names
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
+from agentc.runtime.learn.checkpoint import FILE_NAME
 from agentc.runtime.learn.configuration import TrainingConfig
 from agentc.runtime.learn.policy import Policy
 from agentc.runtime.learn.resets.counterexamples import Counterexamples
 from agentc.runtime.learn.starts import Starts
+from agentc.runtime.learn.statistics import EpisodeStatistics
 from agentc.runtime.learn.train import Callback, Finish, TrainResult, Update
 from agentc.runtime.runs import POLICY, PROOFS, Run, read_json, write_json
 from agentc.runtime.spec_observation import OBSERVATION
@@ -80,6 +82,10 @@ def train_until_proved(
     reset = Counterexamples([v.name for v in agent.system.states])
     for row in story:
         _learn_from(reset, row)
+    if story and all(str(item["word"]).startswith("proved") for item in story[-1]["items"]):
+        known = _again(agent, items, run, folder, story, told)
+        if known.proved:
+            return known
     first = True
     while True:
         pause = _Pause(config, callbacks)
@@ -101,6 +107,17 @@ def train_until_proved(
         ended = Proving(result, answers, len(story))
         if ended.proved or result.finish is not Finish.STOPPED:
             return ended
+
+
+def _again(
+    agent: AgentIR, items: Mapping[str, int], run: Run, folder: Path, story: Sequence[Mapping[str, Any]], told: Told
+) -> Proving:
+    """A run that had ended with a proof, verified anew."""
+    policy = Policy.load(run.folder).export(run.folder / POLICY)
+    answers = {name: decide(problem_of(agent, index, folder, told, policy)) for name, index in items.items()}
+    steps = int(story[-1]["steps"])
+    result = TrainResult(run.folder / FILE_NAME, Finish.STOPPED, steps, 0, 0.0, EpisodeStatistics(0))
+    return Proving(result, answers, len(story))
 
 
 def items_of(agent: AgentIR) -> dict[str, int]:

@@ -68,6 +68,18 @@ def test_training_ends_with_a_proof(parked):
     assert story[-1]["items"][0]["word"].startswith("proved") and len(story) == ended.rounds
 
 
+def test_a_run_that_ended_proved_is_verified_anew_and_not_trained(parked, tmp_path):
+    import shutil
+
+    compiled, run, ended, _ = parked
+    copy = run_of("Parker", 0, tmp_path)
+    shutil.copytree(run.folder, copy.folder)
+    before = (copy.folder / "checkpoint.json").read_bytes()
+    again = train_until_proved(compiled, configuration(compiled.agent), copy, tmp_path, resume=True)
+    assert again.proved and again.rounds == ended.rounds and again.result.steps == ended.result.steps
+    assert (copy.folder / "checkpoint.json").read_bytes() == before
+
+
 def test_what_was_proved_holds_on_runs(parked):
     """Of the exported policy, in the simulator, under disturbances that vary."""
     compiled, run, *_ = parked
