@@ -1,0 +1,82 @@
+"""The baseline of learning from STL: who acts is told the time, and paid the robustness of the whole trace at its end.
+
+As in Aksaray et al., "Q-learning for robust satisfaction of signal temporal logic specifications" (CDC 2016), the
+quantity is robustness; there is nothing on the way. A :class:`~agentc.runtime.learn.vector.VectorEnv`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from agentc.compiler.signals.robustness import compile_robustness
+from agentc.runtime.envs.declared import DeclaredEnv
+from agentc.runtime.learn.seeding import training_seeds
+from agentc.runtime.learn.vector import Array, Observation, StepBatch
+from agentc.runtime.planning.problem import Problem
+from agentc.runtime.spec_declared import DeclaredRows
+
+CUT = 5.0
+"""Robustness is cut to ``[-CUT, CUT]``."""
+
+
+class TerminalVectorEnv:
+    """N rows of a problem's system; ``satisfied/plan`` says whether the formulas hold, as beside it."""
+
+    def __init__(self, problem: Problem, num_envs: int) -> None:
+        self.problem, self.num_envs = problem, num_envs
+        env = DeclaredEnv(problem.system, problem.last)
+        self._rows = DeclaredRows(env, (), num_envs)
+        self._outputs = [i for i, v in enumerate(problem.system.states) if v.name in problem.system.outputs]
+        self._formula = compile_robustness(problem.formula, problem.signals)
+        self.action_space: gymnasium.Space[Any] = env.action_space
+        self.observation_space: gymnasium.Space[Any] = spaces.Box(
+            -np.inf, np.inf, (len(self._outputs) + 1,), np.float32
+        )
+        self.action_mask: NDArray[np.bool_] | None = None
+        self._traces = np.zeros((num_envs, problem.last + 1, len(problem.system.states) + len(problem.system.inputs)))
+
+    def reset(self, seed: int | None) -> Observation:
+        """New episodes everywhere."""
+        n = self.num_envs
+        self._rows.reset([None] * n if seed is None else training_seeds(seed, n))
+        return self._begun()
+
+    def step(self, actions: Array) -> StepBatch:
+        """Act everywhere; all rows end together."""
+        self._rows.step(actions)
+        batch, n = self._rows.batch, self.num_envs
+        t = int(batch.steps[0])
+        self._traces[:, t] = np.concatenate([batch.state, batch.action], axis=1)
+        over = t >= self.problem.last
+        reward, info = np.zeros(n, np.float32), {}
+        observation = final = self._observed()
+        if over:
+            value = self._formula.robustness_at(self._traces)
+            reward = np.clip(value, -CUT, CUT).astype(np.float32)
+            met = np.asarray(self._formula.satisfaction_at(self._traces), np.bool_)
+            info = {"return": reward.astype(float), "length": batch.steps.copy(), "satisfied/plan": met}
+            self._rows.restart(range(n))
+            observation = self._begun()
+        ended = np.full(n, over)
+        return StepBatch(observation, final, reward, ended, np.zeros(n, np.bool_), None, info)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def observed(self, state: NDArray[np.float64], t: int) -> NDArray[np.float32]:
+        """What is seen of states ``(batch, n)`` at a step."""
+        passed = np.full((len(state), 1), t / max(self.problem.last, 1))
+        return np.concatenate([state[:, self._outputs], passed], axis=1).astype(np.float32)
+
+    def _observed(self) -> NDArray[np.float32]:
+        return self.observed(self._rows.batch.state, int(self._rows.batch.steps[0]))
+
+    def _begun(self) -> NDArray[np.float32]:
+        self._traces[:] = 0.0
+        self._traces[:, 0, : len(self.problem.system.states)] = self._rows.batch.state
+        return self._observed()
