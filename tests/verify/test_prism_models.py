@@ -160,10 +160,13 @@ def agrees(folder, seed):
     items = [f"verify P >= 0.5 [F {goal}] by model", f"verify P <= 0.5 [F {goal}] by model",
              f"verify E >= 5 [1 + x until {goal}] by model {{ time = 0.4s }}",
              f"verify E <= 5 [1 + x until {goal}] by model {{ time = 0.4s }}"]  # fmt: skip
-    found = answers(folder, text, "\n  ".join(items))
+    a = agent(folder, text, "\n  ".join(items))
+    if explore(a.system).deadlocks.any():  # in which runs end here, and pay for ever there
+        items = items[:2]
+    found = [decide(problem_of(a, i)) for i in range(len(items))]
     asked = ["Pmin=? [F \"goal\"]", "Pmax=? [F \"goal\"]", "R{\"r\"}min=? [F \"goal\"]", "R{\"r\"}max=? [F \"goal\"]"]
     compared = 0
-    for at, (answer, query) in enumerate(zip(found, asked, strict=True)):
+    for at, (answer, query) in enumerate(zip(found, asked, strict=False)):
         if "low" not in answer.evidence:
             continue
         query = query if sure else query.replace("min", "").replace("max", "")

@@ -53,6 +53,38 @@ def test_proofs_are_checked(kind):
     assert len(words) >= (2 if kind[0] == "sum" else 8) and words.count("proved") == len(words)
 
 
+ENDING = [
+    ("task", "F[0, 9] (s == 1 | O s == 0)"), ("task", "G (s == 4 -> O s == 0)"), ("safe", "G[0, 3] s <= 4"),
+    ("safe", "G (s == 1 -> WX s != 3)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("role", "formula"), ENDING)
+def test_proofs_to_a_horizon_are_checked_and_nothing_more(role, formula):
+    """The certificate of one formula and horizon is none of another that some run violates."""
+    from agentc.compiler.codec import encode_agent
+
+    words = set()
+    for seed in range(6):
+        a = agent(random_system(seed), f"  {role} f = {formula}\n  verify f by model", 5)
+        found = decide(problem_of(a, 0))
+        words.add(found.word)
+        if found.word != "proved":
+            assert found.verdict is not Verdict.PROVED
+            continue
+        document = json.loads(json.dumps(found.certificate.data()))
+        assert check(document).accepted
+        for other, horizon in (("F s == 3", 5), ("G s != 1", 5), ("F[0, 1] s == 2", 7), ("G s == 0", None)):
+            body = f"  {role if other[0] == 'G' else 'task'} f = {other}\n  verify f by model"
+            b = agent(random_system(seed), body, horizon)
+            truth = decide(problem_of(b, 0))
+            forged = {**document, "subject": {"agent": encode_agent(b), "item": 0}}
+            for claim in (document["claim"], {"holds": f"every run of {horizon} steps satisfies it"}):
+                finding = check(resealed({**forged, "claim": claim}))
+                assert not finding.accepted or truth.verdict is Verdict.PROVED
+    assert words & {"proved", "vacuous"}
+
+
 def documents(seeds):
     for seed in seeds:
         for kind in KINDS:
@@ -60,14 +92,14 @@ def documents(seeds):
             if found is not None and found.certificate is not None and (kind[0] == "sum" or found.evidence["high"] < 1):
                 document = json.loads(json.dumps(found.certificate.data()))
                 assert check(document).accepted
-                yield document, kind
+                yield document, kind, found.evidence
 
 
 def with_argument(document, **parts):
     return resealed({**document, "argument": {**document["argument"], **parts}})
 
 
-def mutants(document, kind):
+def mutants(document, kind, evidence):
     """Documents that claim more, or show less."""
     argument, (_, _, op, horizon) = document["argument"], kind
     measure = "E" if kind[0] == "sum" else "P"
@@ -82,9 +114,10 @@ def mutants(document, kind):
         yield with_argument(document, count=size)
     stronger = copy.deepcopy(document)
     verify = stronger["subject"]["agent"]["agent"]["verifies"][0]
-    bound = verify["bound"][1]
-    verify["bound"][1] = bound + (bound if sums else 1 - bound) * 0.01 if op == ">=" else bound * 0.99
-    if verify["bound"][1] != bound:
+    low, high = evidence["low"], evidence["high"]  # of what is bounded: no bound beyond them holds
+    beyond = high + (high if sums else 1 - high) * 0.01 if op == ">=" else low * 0.99
+    verify["bound"][1] = beyond
+    if beyond > high or 0 < beyond < low:
         yield resealed(stronger)  # its claim is another
         yield resealed({**stronger, "claim": {"holds": f"{measure} {op} {verify['bound'][1]!r}"}})
     yield resealed({**document, "claim": {"holds": "P >= 2.0"}})
@@ -119,8 +152,8 @@ def mutants(document, kind):
 
 def rejected(seeds):
     count = 0
-    for document, kind in documents(seeds):
-        for mutant in mutants(document, kind):
+    for document, kind, evidence in documents(seeds):
+        for mutant in mutants(document, kind, evidence):
             assert not check(mutant).accepted, (kind, mutant["argument"], mutant["claim"])
             count += 1
     return count

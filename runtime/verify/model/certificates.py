@@ -34,6 +34,18 @@ def invariant_certificate(problem: Problem, p: Product) -> Certificate:
     return Certificate(INVARIANT, _subject(problem), {"holds": "no reachable state violates it"}, _pairs(p)[0])
 
 
+MOST_WORK = 2_000_000_000
+"""Transitions times steps that the checker is asked to take at most."""
+
+
+def ending_certificate(problem: Problem, p: Product, horizon: int | None) -> Certificate | None:
+    """The pairs, for a claim about runs that end after the horizon; None if there is none."""
+    if horizon is None or not isinstance(p.model, ExplicitModel) or horizon * len(p.successor) > MOST_WORK:
+        return None
+    claim = {"holds": f"every run of {horizon} steps satisfies it"}
+    return Certificate(INVARIANT, _subject(problem), claim, _pairs(p)[0])
+
+
 @dataclass(frozen=True)
 class Vectors:
     """What bounds a value from one side: ``values`` of each pair, or as many steps as runs have (None).

@@ -25,7 +25,13 @@ from agentc.compiler.verify_config import TRAINED
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.envs.registry import environment_of, horizon_of
 from agentc.runtime.verify.answer import Answer, Verdict, unknown
-from agentc.runtime.verify.model.certificates import Vectors, checked, invariant_certificate, value_certificate
+from agentc.runtime.verify.model.certificates import (
+    Vectors,
+    checked,
+    ending_certificate,
+    invariant_certificate,
+    value_certificate,
+)
 from agentc.runtime.verify.model.extracted import EXPLORABLE, BudgetError, ExtractedModel
 from agentc.runtime.verify.model.product import Bits, Lasting, Product, product
 from agentc.runtime.verify.model.values import Value, complement, ever, total, within
@@ -155,7 +161,8 @@ def _safety(problem: Problem, p: Product, horizon: int | None) -> Answer:
     if len(bad):
         said = f"no run of at most {horizon} steps violates it ({_size(p)}); the shortest that does has "
         said += f"{int(p.depth[bad].min())}"
-        return Answer(Verdict.PROVED, NAME, said, (assumption, f"runs end after {horizon} steps"), _counts(p))
+        answer = Answer(Verdict.PROVED, NAME, said, (assumption, f"runs end after {horizon} steps"), _counts(p))
+        return checked(answer, problem, ending_certificate(problem, p, horizon))
     said = f"no reachable state violates it ({_size(p)})"
     if not isinstance(p.model, ExplicitModel):
         return Answer(Verdict.PROVED, NAME, said, (assumption,), _counts(p))
@@ -196,7 +203,8 @@ def _task(problem: Problem, p: Product, horizon: int | None) -> Answer:
         return _run_found(problem, p, _descend(p, int(worst[0]), failing))
     limit = f"of {horizon} steps" if horizon is not None else "of any length"
     said = f"every run {limit} satisfies it ({_size(p)})"
-    return Answer(Verdict.PROVED, NAME, said, (_assumption(problem, p),), _counts(p))
+    answer = Answer(Verdict.PROVED, NAME, said, (_assumption(problem, p),), _counts(p))
+    return checked(answer, problem, ending_certificate(problem, p, horizon))
 
 
 def _entered(p: Product) -> set[int]:
