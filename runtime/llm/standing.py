@@ -7,11 +7,13 @@ limits: the rest of the run could not be kept to them.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from agentc.compiler.decoder.events import promises
 from agentc.compiler.logic.trace import Trace
+from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.llm.decoder import Decoder, Session
 from agentc.runtime.llm.origins import SUFFIX
 from agentc.runtime.llm.rules import Rule
@@ -27,7 +29,10 @@ class Standing:
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
-        self._rules = [Rule(f) for f in promises(decoder.agent)]
+        self._rules: list[Rule] = []
+        for promise in promises(decoder.agent):
+            with contextlib.suppress(AgentcError):  # one that is too large by itself is told as part of the whole
+                self._rules.append(Rule(promise))
         self._blank = {**unwritten(decoder.agent), **unsaid(decoder.agent)}
         self._environment = tuple(unsaid(decoder.agent))
         self._taken = 0
