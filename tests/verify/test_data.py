@@ -84,7 +84,18 @@ def escapes(models, residual, f, rng, plan, width, noise, rollouts=40):
 
 @pytest.mark.parametrize("make", [tight_models, zonotope_models])
 def test_no_rollout_of_a_random_linear_system_leaves_its_sets(make):
-    for seed in range(8):
+    assert rollouts_within(make, 8, 40) == 320
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [tight_models, zonotope_models])
+def test_no_rollout_of_many_random_linear_systems_leaves_its_sets(make):
+    assert rollouts_within(make, 150, 100) == 15_000
+
+
+def rollouts_within(make, systems, rollouts):
+    """How many rollouts of so many systems stayed in the sets: all of them, or an assertion fails."""
+    for seed in range(systems):
         rng = np.random.default_rng([seed, 5])
         n, m = int(rng.integers(1, 4)), int(rng.integers(1, 3))
         a, b = rng.normal(0, 0.5, (n, n)), rng.normal(0, 0.5, (n, m))
@@ -96,7 +107,8 @@ def test_no_rollout_of_a_random_linear_system_leaves_its_sets(make):
         names = [f"x{i}" for i in range(n)] + [f"u{i}" for i in range(m)]
         models = make(monomials(names, 1, False), data, np.full(n, NOISE))
         plan = rng.uniform(-1, 1, (6, m))
-        assert escapes(models, None, f, rng, plan, 0.3, np.full(n, NOISE)) == 0, seed
+        assert escapes(models, None, f, rng, plan, 0.3, np.full(n, NOISE), rollouts) == 0, seed
+    return systems * rollouts
 
 
 @pytest.mark.parametrize("make", [tight_models, zonotope_models])
