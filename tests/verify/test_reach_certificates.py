@@ -333,3 +333,42 @@ def test_the_runtime_computes_functions_as_well_as_is_granted(operator, tmp_path
     true = x.astype(float)
     true = np.tanh(true) if operator == "Tanh" else 1 / (1 + np.exp(-true))
     assert np.abs(session.run(None, {"x": x})[0] - true).max() <= 8 * 2.0**-24
+
+
+def summed_in_any_order(rng, weights, biases, x, activation):
+    """A float32 evaluation whose sums are made one term after the other, in a random order."""
+    h = x.astype(np.float32)
+    for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
+        terms = np.concatenate([w.astype(np.float32) * h, b.astype(np.float32)[:, None]], axis=1)
+        total = np.zeros(len(terms), np.float32)
+        for at in rng.permutation(terms.shape[1]):
+            total = total + terms[:, at]
+        last = k == len(weights) - 1
+        h = total if last else np.maximum(total, 0) if activation == "Relu" else np.tanh(total)
+    return h.astype(float)
+
+
+@pytest.mark.parametrize("activation", ["Relu", "Tanh"])
+def test_float32_in_any_order_is_enclosed_by_prover_and_checker(activation, tmp_path):
+    """And not by the bounds of exact arithmetic, or nothing would be shown."""
+    from agentc.runtime.verify.checker.network import zonotopes
+    from agentc.runtime.verify.network.onnx_reader import read_onnx
+    from agentc.runtime.verify.reach import forms
+    from agentc.runtime.verify.reach.through import through
+
+    rng = np.random.default_rng(6)
+    weights, biases = random_mlp(rng, (3, 200, 60, 2))
+    path = write_mlp(tmp_path / "n.onnx", weights, biases, activation)
+    network, outputs = read_onnx(path).network, zonotopes(path.read_bytes())
+    escaped = 0
+    for _ in range(40):
+        x = rng.normal(0, 1, 3)
+        found = summed_in_any_order(rng, weights, biases, x, activation)
+        inputs = [forms.Form(np.array([v]), np.zeros((1, 1)), np.zeros(1)) for v in x]
+        for y, form, exact in zip(found, through(network, inputs).outputs, through(network, inputs, False).outputs,
+                                  strict=True):  # fmt: skip
+            assert form.range.lo[0] <= y <= form.range.hi[0]
+            escaped += not exact.range.lo[0] <= y <= exact.range.hi[0]
+        c, g, e = outputs(x[None], np.zeros((1, 1, 3)))
+        assert (np.abs(found - c[0]) <= np.abs(g[0]).sum(axis=0) + e[0]).all()
+    assert escaped > 20
