@@ -13,7 +13,8 @@ act, so that two kinds are enough:
 
 Where runs end after a horizon the certificate is the set of pairs alone: as many steps are computed here. Sums are
 computed in float64; a sum of ``k`` products of numbers that are not negative is off by less than ``(2 k + 6) 2**-53``
-of itself, by which it is raised or lowered. What happens for sure is copied. The sum over the starts is of fractions.
+of itself, by which it is raised or lowered; a mean of probabilities is never more than the greatest of them. What
+happens for sure is copied. The sum over the starts is of fractions.
 """
 
 from __future__ import annotations
@@ -143,6 +144,8 @@ class _Check:
         for p, rows in zip(chances, after, strict=True):
             total = total + p * value[rows]
         slack = (2 * len(chances) + 6) * U
+        if self.above and self.cost is None and sum(map(Fraction, chances)) <= 1:
+            return np.minimum(total * (1 + slack), np.max([value[rows] for rows in after], axis=0))
         return total * (1 + slack) if self.above else total * (1 - slack)
 
     def _stepped(self, value: Any) -> Any:

@@ -68,6 +68,8 @@ class Iteration:
             if self._cost is not None:
                 sums = sums + self._cost
             sums = sums * (1 + self._slack) if up else sums * (1 - self._slack)
+            if up and self._cost is None:  # no mean is greater than the greatest: where runs go round, rounding adds up
+                sums = np.minimum(sums, np.maximum.reduceat(value[p.successor], p.offsets[:-1]))
             made[self._moving] = np.clip(self._pick.reduceat(sums, self._starts), 0.0, self._most)
         return made
 
