@@ -94,8 +94,6 @@ def tokens(agent: AgentIR, model: TransformersModel, rounds: int) -> list[Row]:
                 engine = decoder.point(again.position, None, again.seen()).matcher
                 assert engine is not None
                 alone = engine.deep_copy()
-                phase = "thought" if vocabulary.bytes_of[step[0]][:1] == b"T" else "action"
-                started = [p.start(phase) for p in others]
                 for token in step:
                     begin = time.thread_time()
                     again.mask()
@@ -107,7 +105,12 @@ def tokens(agent: AgentIR, model: TransformersModel, rounds: int) -> list[Row]:
                     if counted:
                         ours.append(1e6 * (middle - begin))
                         figures["llguidance"].append(1e6 * (end - middle))
-                    for peer, (fill, advance) in zip(others, started, strict=True):
+        assert [s.text for s in again.steps] == [s.text for s in session.steps]
+        for peer in others:  # in passes of their own, as they take the processor's caches from each other
+            for counted in (False, True):
+                for step in steps:
+                    fill, advance = peer.start("thought" if vocabulary.bytes_of[step[0]][:1] == b"T" else "action")
+                    for token in step:
                         begin = time.thread_time()
                         fill()
                         taken = advance(token)
@@ -115,7 +118,6 @@ def tokens(agent: AgentIR, model: TransformersModel, rounds: int) -> list[Row]:
                         assert taken, f"{peer.name} refuses {vocabulary.bytes_of[token]!r}"
                         if counted:
                             figures[peer.name].append(1e6 * (end - begin))
-        assert [s.text for s in again.steps] == [s.text for s in session.steps]
     found = []
     for name, of in (("median", statistics.median), ("99th percentile", lambda x: float(np.percentile(x, 99)))):
         case = f"mask and advance a token, {name}"

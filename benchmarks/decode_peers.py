@@ -70,8 +70,8 @@ def _outlines(tokenizer: Any, size: int) -> Peer:
     begin = time.process_time()
     indices = {phase: core.Index(regex, vocabulary) for phase, regex in REGEXES.items()}
     seconds = time.process_time() - begin
-    mask = np.zeros((size + 31) // 32, np.int32)
-    address = (mask.ctypes.data, mask.size, mask.itemsize)
+    mask = np.zeros((size + 31) // 32, np.int32)  # written by its address, so it has to be kept
+    address = mask.ctypes.data
 
     def start(phase: str) -> tuple[Callable[[], None], Callable[[int], bool]]:
         guide = core.Guide(indices[phase])
@@ -80,6 +80,6 @@ def _outlines(tokenizer: Any, size: int) -> Peer:
             guide.advance(token, False)
             return True
 
-        return lambda: guide.write_mask_into(*address), advance
+        return lambda: guide.write_mask_into(address, mask.size, mask.itemsize), advance
 
     return Peer("outlines-core", seconds, start)
