@@ -16,7 +16,8 @@ install: $(STAMP)
 
 $(STAMP):
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[train,minigrid,classic,mujoco,plan,verify,llm,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[train,minigrid,classic,mujoco,plan,verify,llm,textworld,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt --no-deps textworld
 	@rm -f $(VENV)/.installed-* && touch $@
 
 demo: install

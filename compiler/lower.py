@@ -496,7 +496,8 @@ def _example(
     """The example with carried-over values filled in.
 
     A proposition that a step speaks of is a Boolean of its own. One that the formula uses and no step speaks of
-    is computed where the steps set all of its signals, else it is a Boolean of its own too, and false.
+    is computed where the steps set its signals (of Booleans one is enough: the others are false), else it is a Boolean
+    of its own too, and false.
     """
     subject = agent.formula(example.subject)
     assert subject is not None, example.subject
@@ -508,7 +509,8 @@ def _example(
     renamed = _inputs(agent)
     opaque = list(dict.fromkeys(p for p in _propositions(subject.typed) if p in propositions))
     inner = Lowering(spoken & set(propositions), turn, definitions, renamed)
-    opaque = [p for p in opaque if p in spoken or not _computable(propositions[p].typed, inner, assigned | spoken)]
+    told = assigned | spoken
+    opaque = [p for p in opaque if p in spoken or not _computable(propositions[p].typed, inner, told, booleans)]
     body = Lowering(opaque, turn, definitions, renamed).formula(subject.typed)
     read = [name for name in signals(body) if name in booleans]
     absent = {s.name for s in all_signals(agent) if s.name.split(".")[0] == "action" and not s.phase}
@@ -561,6 +563,7 @@ def _propositions(root: Typed) -> list[str]:
     return found
 
 
-def _computable(root: Typed, fold: Lowering, values: Collection[str]) -> bool:
-    """Whether the steps set every signal that an expression reads."""
-    return all(name in values for name in signals(fold.node(root)))
+def _computable(root: Typed, fold: Lowering, told: Collection[str], booleans: Collection[str]) -> bool:
+    """Whether the steps set every signal that an expression reads: one at least, and Booleans that they leave out."""
+    read = signals(fold.node(root))
+    return any(name in told for name in read) and all(name in told or name in booleans for name in read)

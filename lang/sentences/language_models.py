@@ -80,6 +80,10 @@ ROWS: tuple[Entry, ...] = (
         "there are {known}; from Python, give any `World` to `run_agent`",
     ),
     Entry(
+        "AS1490", "world-package-missing", _E, "the worlds of `{engine}` need the package `{package}`",
+        "`pip install 'agentspec-compiler[{extra}]'`, then `pip install --no-deps textworld`",
+    ),
+    Entry(
         "AS1440", "parameter-not-by-value", _E, "the guard cannot tell the values of `{parameter}` of `{name}` apart",
         "compare it by `==` or `!=` alone",
     ),

@@ -11,7 +11,9 @@ from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.cli.agents import missing_extra
 
 BENCHMARKS = {
+    "agents": ("agents", "Language-model agents on every offline task: prompts, the decoder, exact choices."),
     "automata": ("automata", "Translation against Spot and MONA, monitors against the bare gather."),
+    "injections": ("injections", "Prompt injection against the decoder and the guard: forbidden calls executed."),
     "masked-gradient": ("masked_gradient", "The policy gradient with and without its mask, in exact arithmetic."),
     "reward-machines": ("reward_machines", "Learning curves from reward machines, against the optimum."),
     "train": ("train", "Steps and updates per second against Stable-Baselines3, at equal settings."),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, runtime_checkable
 
@@ -114,13 +115,21 @@ class EnvironmentBinding(Protocol):
 class Engine:
     """A row of the registry: where the binding is and what it needs.
 
-    ``module`` has a global ``BINDING``; ``package`` is what it imports, ``extra`` what installs that.
+    ``module`` has a global ``BINDING``, or for several engines ``BINDINGS`` by their names; ``package`` is what it
+    imports, ``extra`` what installs that. A package that is installed ``alone`` comes without its dependencies: the
+    extra has those of them that are needed.
     """
 
     name: str
     module: str
     package: str
     extra: str
+    alone: bool = False
+
+    def missing(self, package: str) -> AgentcError:
+        """The error for a package that is not installed."""
+        code = "AS1490" if self.alone else "AS0902"
+        return AgentcError([report(code, None, engine=self.name, package=package, extra=self.extra)])
 
 
 SYSTEM = "system"
@@ -137,6 +146,11 @@ ENGINES: dict[str, Engine] = {
         Engine("letters", "agentc.runtime.envs.letters", "gymnasium", "train"),
         Engine("zones", "agentc.runtime.envs.zones", "gymnasium", "train"),
         Engine("half_cheetah", "agentc.runtime.envs.half_cheetah", "mujoco", "mujoco"),
+        Engine("corpus_qa", "agentc.runtime.envs.language", "gymnasium", "train"),
+        Engine("retail", "agentc.runtime.envs.language", "gymnasium", "train"),
+        Engine("airline", "agentc.runtime.envs.language", "gymnasium", "train"),
+        Engine("form", "agentc.runtime.envs.language", "gymnasium", "train"),
+        Engine("textworld", "agentc.runtime.envs.language", "textworld", "textworld", alone=True),
     )
 }
 """Every engine that an ``environment`` declaration may name."""
@@ -149,12 +163,15 @@ def binding(engine: str) -> EnvironmentBinding:
         known = ", ".join(f"`{name}`" for name in ENGINES)
         raise AgentcError([report("AS0901", None, name=engine, known=known, suggestion=nearest(engine, ENGINES))])
     try:
-        found: EnvironmentBinding = import_module(row.module).BINDING
+        module = import_module(row.module)
+        if find_spec(row.package) is None:
+            raise ModuleNotFoundError(name=row.package)
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]
         if not missing or missing == "agentc":
             raise
-        raise AgentcError([report("AS0902", None, engine=engine, package=missing, extra=row.extra)]) from error
+        raise row.missing(missing) from error
+    found: EnvironmentBinding = module.BINDINGS[engine] if hasattr(module, "BINDINGS") else module.BINDING
     return found
 
 

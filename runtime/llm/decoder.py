@@ -28,7 +28,7 @@ from agentc.compiler.writer import ToolIR
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.llm.costs import CostsToEnd
 from agentc.runtime.llm.distances import FAR, Distances
-from agentc.runtime.llm.points import Point, Way, engine_grammar, engine_matcher, phase_limit
+from agentc.runtime.llm.points import QUOTED_STATES, Point, Way, engine_grammar, engine_matcher, phase_limit
 from agentc.runtime.llm.session import NOTHING, Session, Step, run_random
 from agentc.runtime.llm.valuation import unwritten
 from agentc.runtime.llm.vocabulary import Vocabulary
@@ -314,4 +314,4 @@ def _inhabited(parts: tuple[Content, ...], moves: Sequence[Move]) -> bool:
     """Whether anything can be written; only what quotes what was seen may turn out to be impossible."""
     if any(m.choice.sure for m in moves):
         return True
-    return all(byte_automaton(p).size > 0 for p in parts if isinstance(p, Language))
+    return all(byte_automaton(p, QUOTED_STATES).size > 0 for p in parts if isinstance(p, Language))

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher
 
 
+QUOTED_STATES = 100_000
+"""The most states of what may be written in a step: a quotation of a long text has one for each place and length."""
+
+
 @dataclass(frozen=True, eq=False)
 class Way:
     """One event that may follow: its legal moves to the same positions, as one content."""
@@ -51,13 +55,13 @@ class Way:
     @cached_property
     def automaton(self) -> ByteAutomaton:
         """The automaton of its language. Raises ``ValueError`` if it is not regular."""
-        return byte_automaton(self.language)
+        return byte_automaton(self.language, QUOTED_STATES)
 
     @cached_property
     def _first(self) -> ByteAutomaton:
         first = self.parts[0]
         assert isinstance(first, Language)
-        return byte_automaton(first)
+        return byte_automaton(first, QUOTED_STATES)
 
     @cached_property
     def begins(self) -> bytes:

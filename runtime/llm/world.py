@@ -69,3 +69,28 @@ class WithTools:
     def signals(self, step: Step) -> Mapping[str, Value]:
         """See :class:`World`."""
         return self._world.signals(step)
+
+
+class TaskWorld(World, Protocol):
+    """A world whose episodes are tasks: it knows when one is over, whether it was solved, and can be put back.
+
+    It is what a Gymnasium environment of a world is made of (:mod:`agentc.runtime.envs.language`).
+    """
+
+    @property
+    def ended(self) -> bool:
+        """Whether the agent has ended the episode."""
+        ...
+
+    @property
+    def solved(self) -> bool:
+        """Whether the task is solved as things stand."""
+        ...
+
+    def snapshot(self) -> object:
+        """All that the rest of the episode depends on."""
+        ...
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to a snapshot of this world; the same snapshot may be gone back to again."""
+        ...

@@ -33,6 +33,7 @@ HOLD = [
     # one that is not spoken of is computed where its signals are set, and else false
     'prop p = level > 3; task f = F p; example "a" satisfies f { level == 1; level == 5 }',
     'prop p = level > 3; task f = F p; example "a" violates f { lit }',
+    'prop p = lit | on; task f = G (p -> Y lit); example "a" violates f { on; on }',
     # other signals keep their last value
     'task f = G (level == 4); example "a" satisfies f { level == 4; -; lit }',
     'task f = F (door == ajar & lit); example "a" satisfies f { door == ajar; -; lit }',

@@ -35,11 +35,12 @@ class CorpusQA:
         self._weight = {w: math.log(1 + len(self.passages) / n) for w, n in found.items()}
         self.question: Mapping[str, str] = self.questions[0]
         self._passage = ""
+        self._given: str | None = None
 
     def reset(self, seed: int) -> str:
         """The question."""
         self.question = self.questions[int(np.random.default_rng(seed).integers(len(self.questions)))]
-        self._passage = ""
+        self._passage, self._given = "", None
         return self.question["question"]
 
     @property
@@ -64,12 +65,37 @@ class CorpusQA:
 
     def finish(self, answer: str) -> str:
         """Give the answer."""
+        self._given = answer
         return "thank you"
 
     def signals(self, step: Step) -> Mapping[str, Value]:
         """``correct``: whether this step gives the expected answer, whatever its case and articles."""
         given: Any = step.arguments.get("answer") if step.tool == "finish" else None
-        return {"correct": given is not None and _plain(str(given)) == _plain(self.question["answer"])}
+        return {"correct": given is not None and self._expected(str(given)), "title": self._title()}
+
+    @property
+    def ended(self) -> bool:
+        """Whether an answer was given."""
+        return self._given is not None
+
+    @property
+    def solved(self) -> bool:
+        """Whether the expected answer was given."""
+        return self._given is not None and self._expected(self._given)
+
+    def snapshot(self) -> tuple[Mapping[str, str], str, str | None]:
+        """The question, the latest passage, and the answer that was given."""
+        return self.question, self._passage, self._given
+
+    def restore(self, snapshot: tuple[Mapping[str, str], str, str | None]) -> None:
+        """Go back to a snapshot."""
+        self.question, self._passage, self._given = snapshot
+
+    def _expected(self, answer: str) -> bool:
+        return _plain(answer) == _plain(self.question["answer"])
+
+    def _title(self) -> str:
+        return next((title for title, text in self.passages if text == self._passage), "")
 
 
 def _words(text: str) -> list[str]:

@@ -12,10 +12,22 @@ from agentc.compiler.logic.ir import Value
 from agentc.compiler.pipeline import check
 from agentc.lang.source import Source
 from agentc.runtime.envs.listing import list_environments
-from agentc.runtime.envs.registry import ENGINES, SYSTEM, binding, horizon_of, make_environment, signal_reader
+from agentc.runtime.envs.registry import (
+    ENGINES,
+    SYSTEM,
+    binding,
+    horizon_of,
+    installed,
+    make_environment,
+    signal_reader,
+)
 
 EVERY = [entry for entry in list_environments() if entry.built]
-LISTED = {entry.name: entry for entry in EVERY if entry.engine != SYSTEM}
+LISTED = {
+    entry.name: entry
+    for entry in EVERY
+    if entry.engine != SYSTEM and (installed(entry.engine) or not ENGINES[entry.engine].alone)
+}
 
 # how to call each environment, with the parameters that have no default
 CALLS = {
@@ -39,7 +51,13 @@ CALLS = {
     "mountain_car": ["mountain_car"],
     "mountain_car_continuous": ["mountain_car_continuous(max_steps = 300)"],
     "acrobot": ["acrobot"],
+    "corpus_qa": ["corpus_qa", 'corpus_qa(split = "test", max_steps = 5)'],
+    "retail": ["retail"],
+    "airline": ["airline"],
+    "form": ["form"],
 }
+if "textworld" in LISTED:
+    CALLS["textworld"] = ["textworld(rooms = 1, things = 1, length = 1, max_steps = 100)"]
 
 
 def declared(call: str, name: str) -> EnvironmentIR:
@@ -124,7 +142,7 @@ def test_minigrid_everywhere(name: str) -> None:
 
 
 def test_bindings_offer_what_is_declared() -> None:
-    for engine in ENGINES:
+    for engine in {entry.engine for entry in LISTED.values()}:
         names = {s.name for entry in LISTED.values() if entry.engine == engine for s in entry.signals}
         assert names == set(binding(engine).signals)
 
