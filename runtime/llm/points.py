@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agentc.compiler.decoder import contents
-from agentc.compiler.decoder.bytes_automaton import DEAD, ByteAutomaton, byte_automaton
+from agentc.compiler.decoder.bytes_automaton import DEAD, ByteAutomaton, TooLargeError, byte_automaton
 from agentc.compiler.decoder.context_free import Content, ContextFree
 from agentc.compiler.decoder.dialogue import Position
 from agentc.compiler.decoder.regular import Language, alt, terminal
@@ -54,8 +54,24 @@ class Way:
 
     @cached_property
     def automaton(self) -> ByteAutomaton:
-        """The automaton of its language. Raises ``ValueError`` if it is not regular."""
-        return byte_automaton(self.language, QUOTED_STATES)
+        """The automaton of its language.
+
+        Raises ``ValueError`` if it is not regular, ``AgentcError`` (AS1403) if it is too large: a quotation from a long
+        text takes a state for each place in it and each length.
+        """
+        try:
+            return byte_automaton(self.language, QUOTED_STATES)
+        except TooLargeError as error:
+            wrong = report("AS1403", self.phase.span, phase=self.phase.name, limit=error.limit)
+            raise AgentcError([wrong]) from None
+
+    @cached_property
+    def small(self) -> ByteAutomaton | None:
+        """The automaton; None if it is too large."""
+        try:
+            return self.automaton
+        except AgentcError:
+            return None
 
     @cached_property
     def _first(self) -> ByteAutomaton:
@@ -86,8 +102,8 @@ class Point:
         found: dict[int, int] = {}
         for way in self.ways:
             limit = phase_limit(way.phase)
-            if limit is not None and way.regular:
-                found[limit] = max(found.get(limit, 0), longest(way.automaton))
+            if limit is not None and way.regular and way.small is not None:
+                found[limit] = max(found.get(limit, 0), longest(way.small))
         return tuple(found.items())
 
     @cached_property
@@ -101,8 +117,12 @@ class Point:
         return min((label_length(w.phase) for w in self.ways), default=0)
 
     def slack(self, costs: Mapping[Position, int]) -> int:
-        """The most tokens that an end of the run may take from here, whatever is written in this step."""
-        return max((longest(w.automaton) + max(costs.get(t, FAR) for t in w.after) for w in self.ways), default=0)
+        """The most tokens that an end of the run may take from here, whatever is written in this step.
+
+        Ways that are too large are left out: near the limit they are not gone (:meth:`.Session.mask`).
+        """
+        known = [(w.small, max(costs.get(t, FAR) for t in w.after)) for w in self.ways]
+        return max((longest(small) + after for small, after in known if small is not None), default=0)
 
 
 def engine_grammar(written: Sequence[tuple[Content, ...]]) -> str:

@@ -277,10 +277,17 @@ class Session:
         return self.tokens >= self._tight_tokens or self._inside >= self._tight_inside
 
     def _fitting(self) -> NDArray[np.int32]:
-        """The tokens after which a completion fits the limits, as bits."""
+        """The tokens after which a completion fits the limits, as bits.
+
+        Near a limit, ways that are too large are not gone. Raises ``AgentcError`` (AS1403) if there are no others.
+        """
         found = np.zeros(len(self._bits), np.int32)
+        too_large = None
         for way in self._point.ways:
-            state = way.automaton.run(bytes(self._raw))
+            if way.small is None:
+                too_large = way
+                continue
+            state = way.small.run(bytes(self._raw))
             if state == DEAD:
                 continue
             left = FAR
@@ -289,7 +296,9 @@ class Session:
                 left = self.max_tokens - self.tokens - 1 - max(costs.get(t, FAR) for t in way.after)
             inside = self._phase_room(way.phase)
             label = max(label_length(way.phase) - len(self._raw), 0)
-            found |= self.decoder.fitting(way.automaton, state, left, inside, label)
+            found |= self.decoder.fitting(way.small, state, left, inside, label)
+        if too_large is not None and not found.any():
+            assert too_large.automaton is None, "it raises"
         return found
 
 
