@@ -37,7 +37,8 @@ class Endless(RandomModel):
         return stream
 
 
-def test_long_results_can_be_quoted_and_never_break_a_run(tmp_path):
+def test_long_results_can_be_quoted_and_never_break_a_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("agentc.runtime.llm.points.QUOTED_STATES", 5_000)
     (agent,) = check(Source("reader.agentspec", READER)).agents
     decoder = Decoder(agent, BYTES)
     letters = np.random.default_rng(0).choice(list("abcdefgh ij"), 600)
