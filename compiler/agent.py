@@ -150,6 +150,20 @@ class RewardIR:
 
 
 @dataclass(frozen=True, slots=True)
+class CostIR:
+    """What each step costs, and the ``limit`` of its expected sum over an episode; None where no budget bounds it.
+
+    ``value`` is a number, or a proposition that costs 1 where it holds. It is charged for the step that was led to:
+    step 0 costs nothing, nor does a step at which a term has no value.
+    """
+
+    name: str
+    value: Formula | Term
+    limit: float | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class TrainIR:
     """``train algorithm { ... }`` with every field of the algorithm's schema filled in."""
 
@@ -405,7 +419,7 @@ class OutlineIR:
     ``content`` maps keys to configuration values; formulas and terms inside are written in ``show`` syntax.
     """
 
-    construct: Literal["role", "cost", "budget"]
+    construct: Literal["role"]
     name: str
     backend: str
     content: Mapping[str, Literalish]
@@ -433,6 +447,7 @@ class AgentIR:
     machines: tuple[MachineIR, ...] = ()
     equalities: tuple[EqualityIR, ...] = ()
     deploy: DeployIR | None = None
+    costs: tuple[CostIR, ...] = ()
 
     @property
     def declared(self) -> tuple[SignalIR, ...]:
@@ -456,6 +471,11 @@ class AgentIR:
     def of_role(self, *roles: str) -> tuple[FormulaIR, ...]:
         """The formulas with one of these roles, in source order."""
         return tuple(item for item in self.formulas if item.role in roles)
+
+    @property
+    def budgets(self) -> dict[str, float]:
+        """The limits of the costs that have one, by their names."""
+        return {cost.name: cost.limit for cost in self.costs if cost.limit is not None}
 
     @property
     def trains_each(self) -> bool:

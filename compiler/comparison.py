@@ -278,6 +278,7 @@ def _others(old: AgentIR, new: AgentIR) -> list[str]:
     lines += _listed("expect", _expected(old), _expected(new))
     lines += _listed("verify", [_verify_text(v) for v in old.verifies], [_verify_text(v) for v in new.verifies])
     lines += _listed("deploy", _deployed(old), _deployed(new))
+    lines += _by_name("cost", old.costs, new.costs, lambda c: f"{c.value} <= {c.limit}")
     lines += _by_name("outline", old.outlines, new.outlines, lambda o: _text(o.content))
     return lines
 

@@ -26,6 +26,7 @@ def check_configuration(spec: CheckedSpec) -> list[Diagnostic]:
         if agent.train is not None:
             found.extend(_train(agent.train, rewarded=agent.reward is not None))
             found.extend(_until(agent))
+            found.extend(_budgets(agent))
         for verify in agent.verifies:
             found.extend(_verify(verify))
         if agent.deploy is not None:
@@ -72,6 +73,24 @@ def _until(agent: CheckedAgent) -> list[Diagnostic]:
         if name not in asked:
             found.append(report("AS1363", agent.train.span, name=name))
     return found
+
+
+BUDGETED = ("ppo",)
+"""Algorithms that keep to budgets."""
+
+
+def _budgets(agent: CheckedAgent) -> list[Diagnostic]:
+    """Budgets that training would not keep."""
+    assert agent.train is not None
+    name = agent.train.algorithm
+    each = any(s.name == "tasks" and s.value == "each" for s in agent.train.settings)
+    if name not in TRAINERS or (name in BUDGETED and not each):
+        return []
+    how = f"train {name}" + (" { tasks = each }" if name in BUDGETED else "")
+    able = ", ".join(f"`train {n}`" for n in BUDGETED)
+    return [
+        report("AS1520", o.span, how=how, cost=o.name, able=able) for o in agent.outlines if o.construct == "budget"
+    ]
 
 
 def _verify(verify: CheckedVerify) -> list[Diagnostic]:

@@ -182,7 +182,8 @@ def lower_agent(agent: checked.CheckedAgent) -> target.AgentIR:
         verifies=tuple(_verify(v, fold) for v in agent.verifies),
         examples=tuple(_example(e, agent, turn, definitions) for e in agent.examples),
         writer=_writer(agent, fold),
-        outlines=tuple(_outline(o, fold) for o in agent.outlines if o.construct not in _WRITTEN),
+        outlines=tuple(_outline(o, fold) for o in agent.outlines if o.construct in BACKENDS),
+        costs=_costs(agent, fold),
         system=system,
         parameters=dict(agent.parameters),
         machines=tuple(_machine(m, fold) for m in agent.machines),
@@ -396,6 +397,25 @@ def _argument(name: str, content: checked.Content) -> ArgumentIR:
         default=content.get("default"),  # type: ignore[arg-type]
         content=_generator(written) if isinstance(written, Mapping) else None,
     )
+
+
+def _costs(agent: checked.CheckedAgent, fold: Lowering) -> tuple[target.CostIR, ...]:
+    """The costs, each with the least of its budgets."""
+    limits: dict[str, float] = {}
+    for outline in agent.outlines:
+        if outline.construct == "budget":
+            limit = outline.content["limit"]
+            assert isinstance(limit, int | float)
+            limits[outline.name] = min(float(limit), limits.get(outline.name, float(limit)))
+    found = []
+    for outline in agent.outlines:
+        if outline.construct == "cost":
+            value = outline.content["value"]
+            assert isinstance(value, Typed)
+            node = fold.node(value)
+            assert isinstance(node, Formula | Term)
+            found.append(target.CostIR(outline.name, node, limits.get(outline.name), outline.span))
+    return tuple(found)
 
 
 def _outline(outline: checked.CheckedOutline, fold: Lowering) -> target.OutlineIR:

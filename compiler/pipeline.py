@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from agentc.compiler.agent import AgentIR, SignalIR
 from agentc.compiler.boundedness import can_be_infinite
 from agentc.compiler.configuration import check_configuration
+from agentc.compiler.costs import beyond_a_step
 from agentc.compiler.equality import check_equalities
 from agentc.compiler.examples import failures, run_examples
 from agentc.compiler.free_names import free_names
@@ -110,6 +111,7 @@ def check(
             lowered = lower(spec)
             for agent, written in zip(lowered, spec.agents, strict=True):
                 here.extend(unclipped_rewards(agent))
+                here.extend(beyond_a_step(agent))
                 here.extend(misfits(agent, None if written.train is None else written.train.algorithm_span))
                 if agent.system is not None:
                     here.extend(not_linear(agent.system))

@@ -9,7 +9,6 @@ from __future__ import annotations
 ALGORITHMS: dict[str, str] = {
     "reinforce": "policy gradient with a baseline",
     "cql": "conservative Q-learning from recorded data",
-    "lagrange": "proximal policy optimisation under expected-cost budgets",
     "grpo": "group-relative policy optimisation of a language model",
     "rloo": "leave-one-out policy gradient of a language model",
     "dpo": "direct preference optimisation of a language model",
@@ -20,7 +19,5 @@ ALGORITHMS: dict[str, str] = {
 
 BACKENDS: dict[str, str] = {
     "role": "multi-agent",
-    "cost": "constrained-learning",
-    "budget": "constrained-learning",
 }
 """The backend that each construct waits for."""

@@ -142,6 +142,11 @@ _REWARD = (
 _SHIELD = (
     Setting("shield", "bool", False, "Act under the shields that `deploy` names, as a mask of the actions."),
 )
+_BUDGETS = (
+    Setting("budget_kp", "float", 0.1, "How much a budget's multiplier is of the present excess of the cost.", 0),
+    Setting("budget_ki", "float", 0.01, "How much it is of the sum of excesses so far.", 0),
+    Setting("budget_kd", "float", 0.01, "How much it is of the rise of the cost since the update before.", 0),
+)
 _STARTS = (
     Setting(
         "teacher",
@@ -227,6 +232,7 @@ PPO = TrainerSchema(
         _NETWORK,
         _PRIVILEGED,
         _SHIELD,
+        _BUDGETS,
         anneal=True,
     ),
     _DISCOUNT,
@@ -480,7 +486,7 @@ _TGPO_DEFAULTS: dict[str, Scalar] = {
 }  # fmt: skip
 _WITHOUT = {
     "history", "memory", "privileged", "tasks", "novelty", "normalize_rewards", "legal_coef", "shield",
-    *(s.name for s in _STARTS),
+    *(s.name for s in _STARTS), *(s.name for s in _BUDGETS),
 }  # fmt: skip
 TGPO = TrainerSchema(
     "tgpo",

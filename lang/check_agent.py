@@ -44,6 +44,7 @@ from agentc.lang.checked import (
     CheckedVerify,
     Content,
 )
+from agentc.lang.diagnostics import Severity
 from agentc.lang.english import english
 from agentc.lang.imports import declare
 from agentc.lang.lints import unused
@@ -237,7 +238,7 @@ class AgentChecker:
 
     def _cost(self, item: ast.CostItem) -> None:
         """A cost is a number at each step, or a proposition that costs 1 where it holds."""
-        before = len(self.context.diagnostics)
+        before = self._errors()
         symbol = self.scope.lookup(item.value.id) if isinstance(item.value, ast.Name) else None
         boolean = isinstance(item.value, ast.Compare | ast.Member | ast.Unary | ast.Nary | ast.Binary | ast.Bool)
         arithmetic = isinstance(item.value, ast.Nary | ast.Binary | ast.Unary) and item.value.op in "+-**/"
@@ -245,8 +246,11 @@ class AgentChecker:
             typed = self.context.elaborator.proposition(item.value, self.scope)
         else:
             typed = self.context.elaborator.term(item.value, self.scope, REAL)
-        if len(self.context.diagnostics) == before and typed.type.kind != "error":
+        if self._errors() == before and typed.type.kind != "error":
             self.outlines.append(CheckedOutline("cost", item.name, {"value": typed}, first_line(item.span)))
+
+    def _errors(self) -> int:
+        return sum(d.severity is Severity.ERROR for d in self.context.diagnostics)
 
     def _budget(self, item: ast.Budget) -> None:
         symbol = self.scope.lookup(item.cost)

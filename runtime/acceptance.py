@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from agentc.compiler.agent import AgentIR, ExpectIR
+from agentc.compiler.agent import AgentIR, CostIR, ExpectIR
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.evaluate import (
     Actor,
     Decision,
     Episode,
     Outcome,
+    bootstrap_mean,
     clopper_pearson,
     decide_return,
     decide_satisfaction,
@@ -59,18 +60,39 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class CostOutcome:
+    """What episodes cost on average, with its two-sided bootstrap interval, beside the ``limit`` of a budget.
+
+    The decision is about the limit, None where there is none: it holds if all of the interval is within it. ``mean``
+    and bounds are None where no episode is left.
+    """
+
+    cost: str
+    limit: float | None
+    mean: float | None
+    lower: float | None
+    upper: float | None
+    episodes: int
+    decision: Decision | None
+
+
+@dataclass(frozen=True)
 class Acceptance:
     """What came of evaluating one run."""
 
     outcomes: tuple[tuple[str, Outcome], ...]
     rates: tuple[Rate, ...]
     episodes: tuple[Episode, ...]
+    costs: tuple[CostOutcome, ...] = ()
 
     def data(self) -> dict[str, Any]:
         """As plain data for ``evaluation.json``."""
         return {
             "outcomes": [{"expect": text, **_plain(outcome)} for text, outcome in self.outcomes],
             "rates": [asdict(rate) for rate in self.rates],
+            "costs": [
+                {**asdict(c), "decision": None if c.decision is None else c.decision.value} for c in self.costs
+            ],
             "episodes": [
                 {
                     "seed": e.seed,
@@ -80,6 +102,7 @@ class Acceptance:
                     "satisfied": dict(e.satisfied),
                     "violated": dict(e.violated),
                     "assumptions_broken": list(e.assumptions_broken),
+                    "costs": dict(e.costs),
                 }
                 for e in self.episodes
             ],
@@ -122,6 +145,7 @@ def accept(
             for item in agent.of_role("task", "behavior", "safe", "assume")
         ),
         tuple(done),
+        tuple(_cost(cost, _within(done), seed) for cost in agent.costs),
     )
 
 
@@ -193,3 +217,17 @@ def _rate(name: str, role: str, episodes: Sequence[Episode]) -> Rate:
     # two one-sided bounds at 97.5 % make the two-sided interval at 95 %
     lower, upper = clopper_pearson(good, len(episodes), (1 + CONFIDENCE) / 2)
     return Rate(name, role, good, len(episodes), lower, upper)
+
+
+def _cost(cost: CostIR, episodes: Sequence[Episode], seed: int) -> CostOutcome:
+    """The mean cost of the episodes in which all assumptions held."""
+    sums = [e.costs[cost.name] for e in episodes if cost.name in e.costs]
+    if not sums:
+        decision = None if cost.limit is None else Decision.UNKNOWN
+        return CostOutcome(cost.name, cost.limit, None, None, None, 0, decision)
+    lower, upper = bootstrap_mean(sums, (1 + CONFIDENCE) / 2, seed)
+    decision = None
+    if cost.limit is not None:
+        within, over = upper <= cost.limit, lower > cost.limit
+        decision = Decision.HOLDS if within else Decision.NOT_MET if over else Decision.UNKNOWN
+    return CostOutcome(cost.name, cost.limit, sum(sums) / len(sums), lower, upper, len(sums), decision)

@@ -62,6 +62,8 @@ class Episode:
     satisfied: Mapping[str, bool] = field(default_factory=dict)
     violated: Mapping[str, bool] = field(default_factory=dict)
     assumptions_broken: tuple[str, ...] = ()
+    costs: Mapping[str, float] = field(default_factory=dict)
+    """The sum of each cost of the spec, by its name."""
 
 
 class Actor(Protocol):
@@ -224,6 +226,7 @@ def _run(
     randomness = None if deterministic else np.random.default_rng([seed, 5])
     observation, info = env.reset(seed=seed)
     total, length, terminated, truncated = 0.0, 0, False, False
+    costs: dict[str, float] = {}
     while not (terminated or truncated):
         mask = info.get("action_mask")
         row = policy.act(
@@ -233,6 +236,8 @@ def _run(
         observation, reward, terminated, truncated, info = env.step(action)
         total += float(reward)
         length += 1
+        for name, cost in info.get("agentc", {}).get("costs", {}).items():
+            costs[name] = costs.get(name, 0.0) + cost
     satisfied, violated = verdicts(info)
     broken = tuple(info.get("agentc", {}).get("assumptions_broken", ()))
-    return Episode(seed, total, length, bool(terminated), satisfied, violated, broken)
+    return Episode(seed, total, length, bool(terminated), satisfied, violated, broken, costs)

@@ -56,21 +56,22 @@ _Reader = Callable[[_Moment], _Column]
 
 
 class Labeller:
-    """Tells which of ``atoms`` hold in each of N environments.
+    """Tells which of ``atoms`` hold in each of N environments, and the values of ``terms``.
 
     Raises :class:`AgentcError` (AS0720) for an atom that looks further back than one step (``seen``, ``count``,
     ``sum``), which takes a monitor with memory.
     """
 
-    def __init__(self, atoms: Sequence[Formula], signals: Sequence[SignalIR]) -> None:
+    def __init__(self, atoms: Sequence[Formula], signals: Sequence[SignalIR], terms: Sequence[Term] = ()) -> None:
         self.atoms = tuple(atoms)
         self._signals = {s.name: s for s in signals}
         self._codes: dict[str, int] = {}
         readers: dict[Node, _Reader] = {}
-        for node in postorder(*self.atoms):
+        for node in postorder(*self.atoms, *terms):
             if isinstance(node, Term):
                 readers[node] = self._reader(node, readers)
         self._readers = [readers[a.predicate] for a in self.atoms]
+        self._terms = [readers[t] for t in terms]
         self.needs_previous = any(n.op == "prev" for n in postorder(*self.atoms))
 
     def __call__(
@@ -98,6 +99,17 @@ class Labeller:
                 column = reader(moment)
                 result[:, k] = column.values if column.defined is None else column.values & column.defined
         return result
+
+    def numbers(self, present: Batch, previous: Batch | None, size: int) -> list[NDArray[np.float64]]:
+        """The values ``(size,)`` of ``terms``, which are numbers; NaN where one has none."""
+        moment = _Moment(present, previous, np.full(size, previous is not None), size)
+        found = []
+        with np.errstate(all="ignore"):
+            for reader in self._terms:
+                column = reader(moment)
+                values = np.broadcast_to(np.asarray(column.values, np.float64), (size,))
+                found.append(np.where(True if column.defined is None else column.defined, values, np.nan))
+        return found
 
     # ------------------------------------------------------------ terms
 

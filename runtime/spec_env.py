@@ -16,6 +16,7 @@ Step 0 is the reset observation. On every step and reset ``info["agentc"]`` hold
 ``reward``              (not at the reset) what each source paid on this step: formulas and propositions by
                         name, ``step``, ``machine``, ``shaping``, and the ``environment``'s own reward, which
                         counts only where the spec has no ``reward``
+``costs``               (not at the reset, where the spec has any) what the step cost, by the cost's name
 ``episode``             (on the last step only) ``return`` without shaping, ``length``, ``terminated``
 ======================  ===================================================================================
 
@@ -34,12 +35,14 @@ from agentc.compiler.agent import AgentIR
 from agentc.compiler.backends.monitor import OUTSIDE_CODE
 from agentc.compiler.backends.reward_machine import Outcome, RewardMachine, RewardState, refuse_missing
 from agentc.compiler.logic.ir import Formula, Node, atoms, postorder
+from agentc.compiler.logic.ir import signals as read_by
 from agentc.compiler.logic.trace import Valuation
 from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.pipeline import check, read
 from agentc.lang.diagnostics import AgentcError, Severity, report
 from agentc.runtime.compilation import load
 from agentc.runtime.compiled import CompiledAgent
+from agentc.runtime.costs import costs_of_step
 from agentc.runtime.envs.registry import environment_of
 from agentc.runtime.scalar import ScalarLabeller
 from agentc.runtime.shield import ShieldTable
@@ -99,7 +102,9 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._labels = _labels(self.compiled.agent)
         every = tuple(dict.fromkeys((*self._machine.atoms, *(a for _, f in self._labels for a in atoms(f)))))
         self._labeller = ScalarLabeller(every)
-        self._source = SignalSource(env, self.compiled, needed_signals(every), signals)
+        self._costs = self.compiled.agent.costs
+        names = dict.fromkeys((*needed_signals(every), *read_by(*(cost.value for cost in self._costs))))
+        self._source = SignalSource(env, self.compiled, tuple(names), signals)
         self._code = AutomatonCode(self._machine)
         self._layout = Layout(env.observation_space, self._code, observation, self._machine.needs_time_left)
         self.observation_space = self._layout.space
@@ -181,6 +186,9 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._return += paid
         said = self._said(letter, outcome.codes)
         said["reward"] = {**self._sources(before, self._state, outcome), "environment": own}
+        if self._costs:
+            assert previous is not None
+            said["costs"] = costs_of_step(self._costs, previous, self._valuation)
         if outcome.terminated or outcome.truncated:
             said["assumptions_broken"] = [
                 n for n, at, role in self._roles if role == "assume" and not Verdict(outcome.codes[at]).holds

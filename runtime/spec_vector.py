@@ -23,6 +23,7 @@ from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.systems.commands import Numbering
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
+from agentc.runtime.costs import Costs
 from agentc.runtime.envs.declared import DeclaredEnv
 from agentc.runtime.envs.registry import environment_of
 from agentc.runtime.labelling import Labeller, encode
@@ -76,7 +77,11 @@ class SpecVectorEnv:
         self.task_space: spaces.Box | None = getattr(first.unwrapped, "task_space", None)
         """The box of the parameters that a teacher may choose, None where tasks have none."""
         machine = self.compiled.reward_machine
-        names = needed_signals(machine.atoms)
+        agent = self.compiled.agent
+        self.budgets: dict[str, float] = agent.budgets
+        """What an episode may cost on average, by the name of the cost."""
+        self._costs = Costs(agent.costs, agent.declared, num_envs) if agent.costs else None
+        names = tuple(dict.fromkeys((*needed_signals(machine.atoms), *(self._costs.signals if self._costs else ()))))
         self._rows = self._declared_rows(first, names) if make is None and signals is None else None
         copies = range(1, num_envs if self._rows is None else 1)
         self._envs = [first, *((make or self._declared)() for _ in copies)]
@@ -89,7 +94,7 @@ class SpecVectorEnv:
         """The reward of all environments, with the monitors of the formulas in ``rewards.monitor``."""
         self._sources = [SignalSource(env, self.compiled, names, signals) for env in self._envs]
         labeller = Labeller(self.rewards.monitor.atoms, self.compiled.agent.declared)
-        remembers = self._sources[0].repeats and not labeller.needs_previous
+        remembers = self._sources[0].repeats and not labeller.needs_previous and self._costs is None
         self._columns: _Letters | _Columns | DeclaredRows
         self._columns = self._rows or (_Letters(self._sources, labeller) if remembers else _Columns(self._sources))
         self.horizon = time_limit_of(first, self.compiled, horizon)
@@ -160,7 +165,10 @@ class SpecVectorEnv:
         if self._shield is not None:
             self._shield.begin(self._codes())
         self.action_mask = self._masked()
-        self._possible(self.rewards.reset(self._columns.read()))
+        read = self._columns.read()
+        self._possible(self.rewards.reset(read))
+        if self._costs is not None:
+            self._costs.begin(_numeric(read))
         self._returns[:] = 0.0
         self._lengths[:] = 0
         self._write_added(buffer)
@@ -188,8 +196,10 @@ class SpecVectorEnv:
         masks = self._masked()
         self._lengths += 1
         limit = None if self.horizon is None else self._lengths >= self.horizon
-        done = self.rewards.step(columns.read(), terminated, limit, truncated)
+        read = columns.read()
+        done = self.rewards.step(read, terminated, limit, truncated)
         self._possible(done.codes)
+        costs = {} if self._costs is None else self._costs.step(_numeric(read))
         earned = given if self._own_reward else done.reward
         self._returns += earned
         reward = (earned + done.shaping if self._shapes else earned).astype(np.float32)
@@ -211,10 +221,15 @@ class SpecVectorEnv:
             masks = self._masked()
             self._returns[ended] = 0.0
             self._lengths[ended] = 0
-            self._possible(self.rewards.reset(columns.read(), ended))
+            read = columns.read()
+            self._possible(self.rewards.reset(read, ended))
+            if self._costs is not None:
+                self._costs.begin(_numeric(read), ended)
             self._write_added(buffer)
         self.action_mask = masks
-        return StepBatch(buffer.whole, final, reward, done.terminated, done.truncated, masks, info, final_masks)
+        return StepBatch(
+            buffer.whole, final, reward, done.terminated, done.truncated, masks, info, final_masks, costs=costs
+        )
 
     def snapshot(self) -> dict[str, Array] | None:
         """The state of the monitors and of the environments, or how to play their episodes again; None if untold."""
@@ -222,6 +237,8 @@ class SpecVectorEnv:
         state |= {f"rewards/{k}": a for k, a in self.rewards.state().items()}
         if self._shield is not None:
             state["shield"] = self._shield.memory.copy()
+        if self._costs is not None:
+            state |= {f"costs/{k}": a for k, a in self._costs.state().items()}
         if self._rows is not None:
             state |= {f"rows/{k}": a for k, a in self._rows.snapshot().items()}
         else:
@@ -245,6 +262,8 @@ class SpecVectorEnv:
             self._shield.place(self._codes(), state["shield"])
         self.action_mask = self._masked()
         self.rewards.restore({k[8:]: a for k, a in state.items() if k.startswith("rewards/")})
+        if self._costs is not None:
+            self._costs.restore({k[6:]: a for k, a in state.items() if k.startswith("costs/")})
         self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
         self._write_added(buffer)
         for key, array in parts(buffer.whole).items():
@@ -335,7 +354,7 @@ class SpecVectorEnv:
         for key, row, is_safe in self._judged:
             codes = done.codes[row]
             info[key] = codes == int(Verdict.FALSE) if is_safe else codes >= int(Verdict.PRESUMABLY_TRUE)
-        return info
+        return info if self._costs is None else info | self._costs.sums()
 
     def _write_added(self, buffer: _Buffer) -> None:
         """The automata's states and the time left, of the present step."""
@@ -350,6 +369,12 @@ class SpecVectorEnv:
     def _next_buffer(self) -> _Buffer:
         self._turn ^= 1
         return self._buffers[self._turn]
+
+
+def _numeric(read: Array | dict[str, Array]) -> dict[str, Array]:
+    """The signals by name: with costs, no letters are remembered in their place."""
+    assert isinstance(read, dict)
+    return read
 
 
 class _Columns:

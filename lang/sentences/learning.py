@@ -49,6 +49,10 @@ ROWS: tuple[Entry, ...] = (
     Entry("AS1504", "counterfactual-steps", ERROR,
           "`{agent}` learns from counterfactual experience over {n_step} steps at a time",
           "relabelling is about single steps: use `n_step = 1`"),
+    Entry("AS1520", "budget-not-learned", ERROR, "`{how}` does not keep to the budget of `{cost}`",
+          "{able} does, with all tasks together"),
+    Entry("AS1521", "cost-looks-back", ERROR, "the cost `{name}` looks further back than one step: `{value}`",
+          "a cost reads the signals of its step and, with `prev`, numbers of the step before"),
     Entry("AS1536", "settings-conflict", ERROR, "`train {algorithm}` cannot work: {reason}"),
     # ---------------------------------------------------------------- timed subgoals
     Entry("AS1540", "no-plan-in-time", ERROR,

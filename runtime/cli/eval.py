@@ -128,6 +128,9 @@ def _table(data: list[dict[str, Any]]) -> None:
     expected = Table(title="What the spec expects", title_justify="left")
     for heading in ("agent", "seed", "expect", "outcome", "why"):
         expected.add_column(heading, no_wrap=heading != "why")
+    costs = Table(title="Costs of an episode", title_justify="left")
+    for heading in ("agent", "seed", "cost", "mean", "95 % interval", "budget", ""):
+        costs.add_column(heading, no_wrap=True)
     for row in data:
         head = (row["agent"], str(row["training_seed"]))
         for rate in row["rates"]:
@@ -136,9 +139,30 @@ def _table(data: list[dict[str, Any]]) -> None:
                 *head, f"{rate['role']} {rate['formula']}", f"{rate['successes']} of {rate['episodes']}",
                 share, f"[{rate['lower']:.3f}, {rate['upper']:.3f}]",
             )  # fmt: skip
+        for cost in row["costs"]:
+            costs.add_row(*head, *_cost(cost))
         for outcome in row["outcomes"]:
             expected.add_row(*head, outcome["expect"], outcome["decision"], outcome["sentence"])
     console = Console(width=None if Console().is_terminal else 160)
     console.print(rates)
+    if costs.row_count:
+        console.print(costs)
     if expected.row_count:
         console.print(expected)
+
+
+WITHIN = {"holds": "within", "not met": "over", "unknown": "not decided"}
+"""Whether the mean cost is within the budget, in words."""
+
+
+def _cost(cost: dict[str, Any]) -> tuple[str, ...]:
+    """A cost's name, mean, interval, limit, and whether it is within that."""
+    known = cost["mean"] is not None
+    limit = "-" if cost["limit"] is None else f"{cost['limit']:g}"
+    return (
+        cost["cost"],
+        f"{cost['mean']:.4g}" if known else "-",
+        f"[{cost['lower']:.4g}, {cost['upper']:.4g}]" if known else "-",
+        limit,
+        WITHIN.get(cost["decision"], ""),
+    )

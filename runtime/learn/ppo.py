@@ -65,6 +65,9 @@ class PPOConfig(CloningConfig):
     target_kl: float = 0.0
     privileged: str = ""
     shield: bool = False
+    budget_kp: float = 0.1
+    budget_ki: float = 0.01
+    budget_kd: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)

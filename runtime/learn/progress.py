@@ -104,6 +104,7 @@ def figures(update: Update) -> str:
     n = episodes.counted
     said += [f"{name} {_rate(rate, n)}" for name, rate in episodes.satisfied.items()]
     said += [f"{name} violated {_rate(rate, n)}" for name, rate in episodes.violated.items()]
+    said += [f"{name} costs {cost:.3g}" for name, cost in episodes.costs.items()]
     if update.learning.get("legal_mass", 1.0) < 1.0:
         said.append(f"legal mass {update.learning['legal_mass']:.0%}")
     if "entropy" in update.learning:

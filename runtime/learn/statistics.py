@@ -20,7 +20,7 @@ WINDOW = 100
 class EpisodeStatistics:
     """Means over the last episodes (100, or as many as there were); None before the first ended.
 
-    ``satisfied`` and ``violated`` are rates per formula, by its name in the spec.
+    ``satisfied`` and ``violated`` are rates per formula, ``costs`` sums per cost, by its name in the spec.
     """
 
     episodes: int
@@ -28,6 +28,7 @@ class EpisodeStatistics:
     mean_length: float | None = None
     satisfied: Mapping[str, float] = field(default_factory=dict)
     violated: Mapping[str, float] = field(default_factory=dict)
+    costs: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def counted(self) -> int:
@@ -74,6 +75,7 @@ class EpisodeWindow:
             means.get("length"),
             {k.removeprefix("satisfied/"): v for k, v in means.items() if k.startswith("satisfied/")},
             {k.removeprefix("violated/"): v for k, v in means.items() if k.startswith("violated/")},
+            {k.removeprefix("cost/"): v for k, v in means.items() if k.startswith("cost/")},
         )
 
     def state(self) -> dict[str, NDArray[np.float64]]:

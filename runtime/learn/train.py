@@ -41,7 +41,7 @@ from agentc.runtime.learn.seeding import learner_sequence, resumed_seed
 from agentc.runtime.learn.starts import Starts, starts_of
 from agentc.runtime.learn.statistics import EpisodeStatistics, EpisodeWindow
 from agentc.runtime.learn.trajectory import Trajectory
-from agentc.runtime.learn.vector import VectorEnv
+from agentc.runtime.learn.vector import Budgeted, VectorEnv
 
 EXACTLY = "exactly, inside the episodes that were under way"
 ANEW = "with new episodes, as the environments do not come back to where they were"
@@ -132,7 +132,8 @@ class _Run:
         generator.manual_seed(int(weights.generate_state(1)[0]))
         self.env, self.learner = prepare(env, config, generator)
         self.randomness = np.random.Generator(np.random.PCG64(actions))
-        self.rewards = LearningReward(config, self.env.num_envs)
+        budgets = env.budgets if isinstance(env, Budgeted) else {}
+        self.rewards = LearningReward(config, self.env.num_envs, budgets)
         self.vectors = [p for p in self.learner.architecture.parts if p.kind == "vector"]
         self.moments = RunningMoments(sum(p.size for p in self.vectors))
         self.window = EpisodeWindow()
@@ -201,6 +202,7 @@ class _Run:
                 return EXACTLY
         if resumed is not None and self.steps > 0:
             self.generation += 1
+            self.rewards.anew()
         seed = resumed_seed(c.seed, self.generation)
         self.rollout = Rollout(self.env, learner.actor, longest, self.window, seed, None, self.starts)
         return None if resumed is None else ANEW if self.steps > 0 else EXACTLY
@@ -232,7 +234,8 @@ class _Run:
 
     def _learn(self, trajectory: Trajectory) -> Mapping[str, float]:
         seen = trajectory.paying(self.rewards.rewards(trajectory, trajectory.rewards))
-        figures = self.learner.learn(seen, self.randomness, Moment(self.steps, self.config.steps, self.updates))
+        moment = Moment(self.steps, self.config.steps, self.updates)
+        figures = {**self.learner.learn(seen, self.randomness, moment), **self.rewards.figures()}
         if self.config.normalize_observations and self.vectors:
             # After the update: the weights that acted and those that are improved must read the same inputs.
             count = trajectory.steps * trajectory.num_envs

@@ -43,7 +43,8 @@ class StepBatch:
     ``info`` holds statistics of the episodes that ended on this step, as arrays ``(N,)`` which mean
     something only where ``terminated | truncated``: ``return`` (float64, undiscounted) and ``length``
     (int64), and where there is a spec ``satisfied/NAME`` for each task and behavior and ``violated/NAME``
-    for each safe (bool). It may be empty on steps on which no episode ended.
+    for each safe (bool), ``cost/NAME``, the sum, for each cost (float64). It may be empty on steps on which no
+    episode ended.
 
     ``final_action_mask``: the legal actions at ``final_observation``, where episodes ended and there are masks.
     ``sources``, ``costs``: what each source of reward paid and what each budget was charged, ``(N,)`` by name;
@@ -127,6 +128,14 @@ class Controlled(Protocol):
     def controller(self, name: str) -> Callable[[Mapping[str, Array]], Array] | None:
         """From observations to actions ``(batch, d)`` within the bounds; None if there is none of that name."""
         ...
+
+
+@runtime_checkable
+class Budgeted(Protocol):
+    """A :class:`VectorEnv` whose steps have costs, some with a limit of their expected sum over an episode."""
+
+    budgets: dict[str, float]
+    """The limits, by the cost's name."""
 
 
 class SyncVector:

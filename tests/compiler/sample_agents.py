@@ -9,6 +9,7 @@ from conformance.strategies import PROFILES, SIGNALS, Seeded, make_formula, make
 import agentc.specs
 from agentc.compiler.agent import (
     AgentIR,
+    CostIR,
     EnvironmentIR,
     ExampleIR,
     ExpectIR,
@@ -84,6 +85,7 @@ def random_agent(seed: int) -> AgentIR:
         expects=tuple(ExpectIR("satisfaction", ">=", 0.5, n, choose.choice((None, 0.9)), "s") for n in names),
         verifies=(VerifyIR(formula(), "v", None, choose.choice((None, (">=", 0.5)))),),
         examples=examples,
-        outlines=(OutlineIR("budget", "fuel", "constrained-learning", {"limit": 3, "parts": ({"a": "b"},)}),),
+        outlines=(OutlineIR("role", "scout", "multi-agent", {"limit": 3, "parts": ({"a": "b"},)}),),
         parameters={"radius": 0.5, "list": (1, 2)},
+        costs=(CostIR("fuel", formula(), choose.choice((None, 3.0))),),
     )

@@ -70,7 +70,7 @@ def test_rates_of_an_evaluation(monkeypatch):
             return super().reset(seed=seed)
 
     monkeypatch.setattr(
-        acceptance.SpecEnv, "make", lambda spec, shaping: SpecEnv(Next([]), spec, signals=read, shaping=shaping)
+        acceptance.SpecEnv, "make", lambda spec, shaping, shield: SpecEnv(Next([]), spec, signals=read, shaping=shaping)
     )
     found = accept(compiled, Still(), episodes=4)
     assert [e.assumptions_broken for e in found.episodes] == [(), ("calm",), (), ("calm",)]
