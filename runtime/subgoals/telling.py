@@ -10,10 +10,11 @@ a plan grows with how far it can be kept (with a sum over all stages the chain g
 squashed; how soon it is required next (twice: as ``exp(-steps / SOON)`` and as a share of the whole), how long from
 then on, and whether it is among those that are required next and not now.
 
-*Paid* at step ``t``: ``BONUS`` for each run that ends here, ``-MISS`` where something required does not hold; and the
-difference of a potential, which says how far off the stage is that lies before a row, in units of how far its
-propositions typically are. With the potential of an end at 0 such shaping would change no policy's worth (Ng, Harada,
-Russell, ICML 1999); a row that has missed keeps its potential, so that a near miss is worth more than a far one.
+*Paid* at step ``t``: ``BONUS`` for each run that ends here, ``-MISS`` where something required does not hold; and, in
+each stage, the difference of a potential, which says how far off the stage is that lies before a row, in units of how
+far its propositions typically are. Summed over all stages such differences would be potential-based shaping (Ng,
+Harada, Russell, ICML 1999), which changes no policy's worth; but then who keeps a subgoal is charged the whole way to
+the next one, and who misses it is refunded, so that with a strong potential near misses were preferred.
 """
 
 from __future__ import annotations

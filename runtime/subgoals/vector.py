@@ -124,11 +124,9 @@ class SubgoalVectorEnv:
         self._margins, holds = self.told.propositions.read(now, self._before)
         self._before = now
         paid, missed = telling.judged(self._schedule, t, holds)
-        # a row that has missed keeps what it came nearer to; the potential of what would follow is not refunded
-        reached = telling.potential(self._schedule, t - 1, self._margins, self.told.scale)
-        nearer = telling.potential(self._schedule, t, self._margins, self.told.scale)
-        paid += np.where(missed, reached, nearer) - self._potential
-        self._potential = nearer
+        # within a stage: how far off the next one is costs nothing where it begins, nor is it refunded after a miss
+        paid += telling.potential(self._schedule, t - 1, self._margins, self.told.scale) - self._potential
+        self._potential = telling.potential(self._schedule, t, self._margins, self.told.scale)
         self._returns += paid
         missed |= self._missed
         ended = missed | (batch.steps >= self.pool.last)
