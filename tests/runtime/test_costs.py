@@ -139,3 +139,15 @@ def test_an_evaluation_says_whether_budgets_are_kept(monkeypatch: pytest.MonkeyP
         "jerk": (None, 3.0, 3.0, 3.0, None),
     }
     assert [c["decision"] for c in found.data()["costs"]] == ["holds", "not met", None]
+
+
+def test_the_table_says_whether_a_budget_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    from agentc.runtime.cli.eval import _table
+
+    seen = {"mean": 2.25, "lower": 2.0, "upper": 3.5, "episodes": 8}
+    cost = {"cost": "wear", "limit": 3.0, "decision": "unknown", **seen}
+    free = {**cost, "cost": "away", "limit": None, "decision": None}
+    _table([{"agent": "A", "training_seed": 0, "rates": [], "outcomes": [], "costs": [cost, free]}])
+    lines = [line.replace("│", " ").split() for line in capsys.readouterr().out.splitlines()]
+    assert ["A", "0", "wear", "2.25", "[2,", "3.5]", "3", "not", "decided"] in lines
+    assert ["A", "0", "away", "2.25", "[2,", "3.5]", "-"] in lines
