@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -19,7 +20,9 @@ from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.envs.declared import DeclaredEnv
 from agentc.runtime.envs.declared_batch import DeclaredBatch
 from agentc.runtime.learn.seeding import evaluation_seeds
+from agentc.runtime.planning.problem import problem_of
 from agentc.runtime.spec_env import SpecEnv
+from agentc.runtime.subgoals.judging import TracedEnv
 
 Floats = NDArray[np.float64]
 RANDOM = "random"
@@ -55,7 +58,9 @@ def simulate(
     agent = compiled.agent
     if agent.system is None or agent.environment is None:
         raise AgentcError([report("AS1117", None, name=agent.name)])
-    env = SpecEnv.make(compiled, observation="none")
+    env: gymnasium.Env[Any, Any] = SpecEnv.make(compiled, observation="none")
+    if agent.judged_on_traces:
+        env = TracedEnv(env, problem_of(agent))
     bare = env.unwrapped
     assert isinstance(bare, DeclaredEnv)
     rng = np.random.default_rng([seed, 5])

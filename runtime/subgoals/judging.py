@@ -67,3 +67,11 @@ class JudgedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
             "violated": {n: not held for n, (role, held) in truth.items() if role == "safe"},
             "assumptions_broken": tuple(n for n, (role, held) in truth.items() if role == "assume" and not held),
         }
+
+
+class TracedEnv(JudgedEnv):
+    """The environment as it is, with verdicts at the end of an episode."""
+
+    def seen(self) -> Any:
+        """What the system shows."""
+        return self.inner.batch.observed(0)

@@ -22,7 +22,8 @@ from agentc.runtime.cli.application import invoke
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = Path(next(iter(agentc.stdlib.__path__))) / "agents"
-SAMPLES = sorted((Path(next(iter(agentc.specs.__path__))) / "agents").glob("*.agentspec"))
+SPECS = Path(next(iter(agentc.specs.__path__))) / "agents"
+SAMPLES = [SPECS / path.name for path in sorted(LIBRARY.glob("*.agentspec"))]
 PAGE = ROOT / "docs" / "guide" / "agent_loops.md"
 
 LETTERS = {

@@ -93,7 +93,7 @@ def test_constructs_become_outlines() -> None:
         "most": {"type": "int", "default": 3},
     }
     assert outlines["tool", "search"]["settings"] == {"timeout": 2}
-    assert outlines["prompt", "system"] == {"text": "You answer questions."}
+    assert outlines["prompt", "system"] == {"text": "You answer questions.", "file": None}
     assert outlines["model", "small"] == {"settings": {"temperature": 0.5}}
     assert outlines["decode", "decode"] == {"choice": "exact"}
 

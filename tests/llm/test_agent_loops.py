@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import agentc.specs
+import agentc.stdlib
 from agentc.compiler.decoder.dialogue import START
 from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
@@ -16,7 +17,9 @@ pytest.importorskip("llguidance")
 from agentc.runtime.llm.decoder import Decoder, run_random
 from agentc.runtime.llm.vocabulary import Vocabulary
 
-SAMPLES = sorted((Path(next(iter(agentc.specs.__path__))) / "agents").glob("*.agentspec"))
+LIBRARY = Path(next(iter(agentc.stdlib.__path__))) / "agents"
+SPECS = Path(next(iter(agentc.specs.__path__))) / "agents"
+SAMPLES = [SPECS / path.name for path in sorted(LIBRARY.glob("*.agentspec"))]
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda p: p.stem)

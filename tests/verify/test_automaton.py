@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import agentc.specs.agents
+import agentc.stdlib.agents
 from agentc.compiler.agent import AgentIR, FormulaIR, SignalIR, VerifyIR
 from agentc.compiler.logic.finality import verdict
 from agentc.compiler.logic.ir import and_, formula, not_, or_, prop
@@ -98,9 +99,10 @@ def test_more_verdicts():
 
 
 FOLDER = Path(agentc.specs.agents.__file__).parent
+LIBRARY = Path(agentc.stdlib.agents.__file__).parent
 
 
-@pytest.mark.parametrize("file", sorted(p.name for p in FOLDER.glob("*.agentspec")))
+@pytest.mark.parametrize("file", sorted(p.name for p in LIBRARY.glob("*.agentspec")))
 def test_the_decoder_of_every_loop_of_the_library_keeps_it(file):
     result = checked([read(str(FOLDER / file))])
     for agent in result.agents:
