@@ -74,7 +74,7 @@ def simulate(
             _, paid, terminated, truncated, info = env.step(choose(bare.batch, info))
             states.append(bare.batch.state[0].copy())
             signals.append(_signals(bare.batch))
-            reward += paid
+            reward += float(paid)
             done = terminated or truncated
         said = info["agentc"]
         found.append(
