@@ -22,7 +22,7 @@ from agentc.runtime.envs.declared_batch import DeclaredBatch
 from agentc.runtime.learn.seeding import evaluation_seeds
 from agentc.runtime.planning.problem import problem_of
 from agentc.runtime.spec_env import SpecEnv
-from agentc.runtime.subgoals.judging import TracedEnv
+from agentc.runtime.subgoals.judging import JudgedEnv
 
 Floats = NDArray[np.float64]
 RANDOM = "random"
@@ -60,7 +60,7 @@ def simulate(
         raise AgentcError([report("AS1117", None, name=agent.name)])
     env: gymnasium.Env[Any, Any] = SpecEnv.make(compiled, observation="none")
     if agent.judged_on_traces:
-        env = TracedEnv(env, problem_of(agent))
+        env = JudgedEnv(env, problem_of(agent))
     bare = env.unwrapped
     assert isinstance(bare, DeclaredEnv)
     rng = np.random.default_rng([seed, 5])

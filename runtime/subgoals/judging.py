@@ -36,8 +36,8 @@ class JudgedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         return info
 
     def seen(self) -> Any:
-        """What is observed now."""
-        raise NotImplementedError
+        """What is observed now; here what the system shows."""
+        return self.inner.batch.observed(0)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode."""
@@ -67,11 +67,3 @@ class JudgedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
             "violated": {n: not held for n, (role, held) in truth.items() if role == "safe"},
             "assumptions_broken": tuple(n for n, (role, held) in truth.items() if role == "assume" and not held),
         }
-
-
-class TracedEnv(JudgedEnv):
-    """The environment as it is, with verdicts at the end of an episode."""
-
-    def seen(self) -> Any:
-        """What the system shows."""
-        return self.inner.batch.observed(0)
