@@ -29,7 +29,7 @@ from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.descent_config import DescentConfig
 from agentc.runtime.learn.learner import Moment
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
-from agentc.runtime.learn.optimizer import FlatAdam, restore_weights, weights_of
+from agentc.runtime.learn.optimizer import FlatAdam, learned, restore_learned
 from agentc.runtime.learn.resets.counterexamples import Counterexamples
 from agentc.runtime.learn.slots import Reset, State
 from agentc.runtime.learn.trajectory import Trajectory
@@ -133,13 +133,11 @@ class DescentLearner:
 
     def state(self) -> dict[str, Array]:
         """The weights and the optimiser's moments."""
-        state = {f"network/{k}": a for k, a in weights_of(self.network).items()}
-        return state | {f"optimizer/{k}": a for k, a in self._optimizer.state().items()}
+        return learned(self.network, self._optimizer)
 
     def restore(self, state: State) -> None:
         """Back from :meth:`state`."""
-        restore_weights(self.network, {k[8:]: a for k, a in state.items() if k.startswith("network/")})
-        self._optimizer.restore({k[10:]: a for k, a in state.items() if k.startswith("optimizer/")})
+        restore_learned(self.network, self._optimizer, state)
 
 
 def judged(agent: AgentIR) -> Sequence[FormulaIR]:

@@ -133,3 +133,15 @@ def weights_of(network: torch.nn.Module) -> dict[str, Array]:
 def restore_weights(network: torch.nn.Module, arrays: Mapping[str, Array]) -> None:
     """Back from :func:`weights_of`, in place: an optimiser's views stay valid. Raises ``RuntimeError``."""
     network.load_state_dict({k: torch.from_numpy(a) for k, a in arrays.items()})
+
+
+def learned(network: torch.nn.Module, optimizer: FlatAdam) -> dict[str, Array]:
+    """A network and its optimiser, as a learner's checkpoint has them: ``network/...`` and ``optimizer/...``."""
+    tensors = {f"network/{k}": a for k, a in weights_of(network).items()}
+    return tensors | {f"optimizer/{k}": a for k, a in optimizer.state().items()}
+
+
+def restore_learned(network: torch.nn.Module, optimizer: FlatAdam, state: Mapping[str, Array]) -> None:
+    """Back from :func:`learned`. Raises ``RuntimeError`` or ``KeyError`` for another's."""
+    restore_weights(network, {k[8:]: a for k, a in state.items() if k.startswith("network/")})
+    optimizer.restore({k[10:]: a for k, a in state.items() if k.startswith("optimizer/")})

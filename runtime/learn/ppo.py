@@ -35,7 +35,7 @@ from agentc.runtime.learn.networks.dense import DenseActor, DenseActorCritic, is
 from agentc.runtime.learn.networks.encoders import check_codes
 from agentc.runtime.learn.objectives.clipped import clipped_objective, decision_mean, normalized, value_loss
 from agentc.runtime.learn.objectives.clipped_dense import DenseClipped
-from agentc.runtime.learn.optimizer import FlatAdam, refuse, restore_weights, weights_of
+from agentc.runtime.learn.optimizer import FlatAdam, learned, refuse, restore_learned
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.trajectory import Evaluation, Trajectory
 from agentc.runtime.learn.vector import Array
@@ -131,13 +131,11 @@ class PPOLearner:
 
     def state(self) -> dict[str, Array]:
         """Weights and optimiser."""
-        tensors = {f"network/{k}": a for k, a in weights_of(self.network).items()}
-        return tensors | {f"optimizer/{k}": a for k, a in self.optimizer.state().items()}
+        return learned(self.network, self.optimizer)
 
     def restore(self, state: State) -> None:
         """Back from :meth:`state`."""
-        restore_weights(self.network, {k[8:]: a for k, a in state.items() if k.startswith("network/")})
-        self.optimizer.restore({k[10:]: a for k, a in state.items() if k.startswith("optimizer/")})
+        restore_learned(self.network, self.optimizer, state)
 
     def worth(self, observation: Mapping[str, Array]) -> NDArray[np.float32]:
         """The critic's values ``(batch,)`` of observations by part."""

@@ -17,7 +17,7 @@ from agentc.runtime.learn.acting import Actor, GreedyActor
 from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.learner import Moment
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
-from agentc.runtime.learn.optimizer import FlatAdam, restore_weights, weights_of
+from agentc.runtime.learn.optimizer import FlatAdam, learned, restore_learned
 from agentc.runtime.learn.predictive import NPCConfig
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.trajectory import Trajectory
@@ -64,13 +64,11 @@ class PredictiveLearner:
 
     def state(self) -> dict[str, Array]:
         """Weights and optimiser."""
-        tensors = {f"network/{k}": a for k, a in weights_of(self.network).items()}
-        return tensors | {f"optimizer/{k}": a for k, a in self.optimizer.state().items()}
+        return learned(self.network, self.optimizer)
 
     def restore(self, state: State) -> None:
         """Back from :meth:`state`."""
-        restore_weights(self.network, {k[8:]: a for k, a in state.items() if k.startswith("network/")})
-        self.optimizer.restore({k[10:]: a for k, a in state.items() if k.startswith("optimizer/")})
+        restore_learned(self.network, self.optimizer, state)
 
     def _scale(self, problem: Problem, seed: int) -> None:
         """Scale what is read by the spread of rollouts with constant random inputs."""

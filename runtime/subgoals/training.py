@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from agentc.compiler.agent import AgentIR
 from agentc.compiler.systems.initial import initial_boxes
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.learn.policy import Policy
 from agentc.runtime.learn.tgpo import TGPOConfig
+from agentc.runtime.planning.planner import program_of
 from agentc.runtime.planning.problem import Problem, problem_of
 from agentc.runtime.planning.travel import Travel
 from agentc.runtime.subgoals.following import Follower
@@ -34,10 +39,6 @@ def follower_of(agent: AgentIR, policy: Policy, config: TGPOConfig) -> Follower:
 
 def _travel(problem: Problem) -> Travel | None:
     """Travel times from wherever an episode may begin, where the system is linear; none where it is not."""
-    from dataclasses import replace
-
-    from agentc.runtime.planning.planner import program_of
-
     boxes = initial_boxes(problem.system)
     try:
         program = program_of(problem)
@@ -45,6 +46,5 @@ def _travel(problem: Problem) -> Travel | None:
         return None
     if not boxes:
         return None
-    lo = [min(float(b.lo[k]) for b in boxes) for k in range(len(problem.start))]
-    hi = [max(float(b.hi[k]) for b in boxes) for k in range(len(problem.start))]
-    return Travel(replace(program, start=(problem.start * 0 + lo, problem.start * 0 + hi)))
+    lo, hi = np.min([b.lo for b in boxes], axis=0), np.max([b.hi for b in boxes], axis=0)
+    return Travel(replace(program, start=(lo, hi)))
