@@ -14,6 +14,7 @@ Reading checks every digest; whatever is wrong is a diagnostic with the place.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -161,29 +162,26 @@ def _replace(work: Path, place: Path) -> None:
 
     Several processes may do this at once: then one of their bundles stands there in the end, whole.
     """
-    if place.exists() and not place.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "a file of that name is there", str(place))
     aside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    old: Path | None = None
     try:
         for attempt in range(ATTEMPTS):
             try:
                 work.rename(place)
                 return
+            except NotADirectoryError as error:
+                raise NotADirectoryError(errno.ENOTDIR, "a file of that name is there", str(place)) from error
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt + 1 == ATTEMPTS:
                     raise
-            old = aside / str(attempt)
-            try:
-                place.rename(old)
-            except FileNotFoundError:
-                continue  # another process has moved it
-            try:
-                work.rename(place)
-                return
-            except OSError:
-                if not place.exists():
-                    old.rename(place)
-                    raise
+            # what stands there is asked nothing: between two questions another process may move it
+            with contextlib.suppress(FileNotFoundError):
+                old = place.rename(aside / str(attempt))
+    except OSError:
+        if old is not None:
+            with contextlib.suppress(OSError):  # another process has put its own bundle there
+                old.rename(place)
+        raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
