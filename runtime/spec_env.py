@@ -103,7 +103,9 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         every = tuple(dict.fromkeys((*self._machine.atoms, *(a for _, f in self._labels for a in atoms(f)))))
         self._labeller = ScalarLabeller(every)
         self._costs = self.compiled.agent.costs
-        names = dict.fromkeys((*needed_signals(every), *read_by(*(cost.value for cost in self._costs))))
+        # formulas that are judged on whole traces have no monitor here; who follows or shows them reads their signals
+        judged = [f.formula for f in self.compiled.agent.formulas] if self.compiled.agent.judged_on_traces else []
+        names = dict.fromkeys((*needed_signals((*every, *judged)), *read_by(*(cost.value for cost in self._costs))))
         self._source = SignalSource(env, self.compiled, tuple(names), signals)
         self._code = AutomatonCode(self._machine)
         self._layout = Layout(env.observation_space, self._code, observation, self._machine.needs_time_left)

@@ -79,13 +79,12 @@ def command(
 def _record(compiled: CompiledAgent, run: Run, path: Path, episodes: int, seed: int) -> None:
     """Episodes of a trained policy as recorded experience, for learners that read `data`."""
     from agentc.runtime.learn.demonstrations.recording import record
-    from agentc.runtime.learn.policy import Policy
     from agentc.runtime.shielded import shield_of_run
     from agentc.runtime.spec_env import SpecEnv
+    from agentc.runtime.training import actor_of
 
-    policy = Policy.load(run.folder)
     shield = shield_of_run(run, compiled.agent)
-    steps = record(lambda: SpecEnv.make(compiled, shield=shield), policy, episodes, seed, path)
+    steps = record(lambda: SpecEnv.make(compiled, shield=shield), actor_of(compiled, run), episodes, seed, path)
     click.echo(f"{run.agent} seed {run.seed}: {steps:,} steps of {episodes} episodes in {path}", err=True)
 
 

@@ -40,8 +40,8 @@ def _run(agent: AgentIR, options: Mapping[str, Any]) -> int:
     from agentc.runtime.compiled import CompiledAgent
     from agentc.runtime.deploy.gate import enter
     from agentc.runtime.deploy.running import Deployment, Log
-    from agentc.runtime.learn.policy import Policy
     from agentc.runtime.runs import Run, stale
+    from agentc.runtime.training import actor_of
 
     artifacts, text = artifacts_of(agent, options), options["form"] == "text"
     if stale(Run(agent.name, 0, artifacts.policy), agent):
@@ -49,7 +49,8 @@ def _run(agent: AgentIR, options: Mapping[str, Any]) -> int:
     enter(artifacts)
     with Waiting() as waiting:
         waiting(f"{agent.name}: shield")
-        deployment = Deployment(CompiledAgent.from_ir(agent), Policy.load(artifacts.policy))
+        compiled = CompiledAgent.from_ir(agent)
+        deployment = Deployment(compiled, actor_of(compiled, Run(agent.name, 0, artifacts.policy)))
     folder, rows = options["out"] or Path("runs") / agent.name / "deployed", []
     for seed in range(options["seed"], options["seed"] + options["episodes"]):
         log = Log(folder / f"run-{seed}.jsonl", {"agent": agent.name, **artifacts.data()})

@@ -18,16 +18,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.deploy.simplex import Fallback, Simplex
 from agentc.runtime.envs.declared import DeclaredEnv
-from agentc.runtime.learn.policy import Policy
+from agentc.runtime.evaluate import Actor, Fitted, Remembering
 from agentc.runtime.learn.seeding import evaluation_seeds
+from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.shield import ShieldTable
-from agentc.runtime.spec_env import SpecEnv
+from agentc.runtime.spec_env import SHOWN, SpecEnv
+from agentc.runtime.trace_monitor import TraceMonitor
 from agentc.runtime.verify.model.shield import agent_shield
 
 Listener = Callable[[str, Mapping[str, Any]], None]
@@ -53,10 +57,10 @@ class Deployed:
 class Deployment:
     """An agent with its policy, as its ``deploy`` says. Raises :class:`AgentcError` where that cannot be."""
 
-    def __init__(self, compiled: CompiledAgent, policy: Policy) -> None:
+    def __init__(self, compiled: CompiledAgent, policy: Actor) -> None:
         agent = compiled.agent
         assert agent.deploy is not None
-        self._deploy, self._policy = agent.deploy, policy
+        self._agent, self._deploy, self._policy = agent, agent.deploy, policy
         bare = None if agent.system is None else SpecEnv.make(compiled).unwrapped
         self._fallback = None
         if self._deploy.fallback is not None:
@@ -67,8 +71,12 @@ class Deployment:
         dynamics = isinstance(bare, DeclaredEnv) and not bare.system.commands and not _finite(bare)
         if names and not dynamics:
             self.shield = agent_shield(agent)
-        self._env = SpecEnv.make(compiled, shield=self.shield)
-        policy.check_spaces(self._env.observation_space, self._env.action_space)
+        self._spec = SpecEnv.make(compiled, shield=self.shield)
+        self._env: gymnasium.Env[Any, Any] = (
+            policy.within(self._spec) if isinstance(policy, Remembering) else self._spec
+        )
+        if isinstance(policy, Fitted):
+            policy.check_spaces(self._env.observation_space, self._env.action_space)
         self._simplex = None
         if names and dynamics:
             if self._fallback is None:
@@ -86,8 +94,10 @@ class Deployment:
             self._simplex.begin()
         listen("start", {"seed": seed, "signals": _plain(info["agentc"]["signals"])})
         over, lost = False, ""
+        verdicts = self._verdicts()
+        said = verdicts(info)
         while not over:
-            lost = lost or self._lost(info["agentc"])
+            lost = lost or self._lost(said)
             if lost and self._fallback is None:
                 done.stopped = lost
                 listen("stopped", {"step": done.steps, "why": lost})
@@ -101,16 +111,16 @@ class Deployment:
                 done.stopped = why
                 listen("stopped", {"step": done.steps, "why": why})
                 break
-            before = info["agentc"]["verdicts"]
+            before = said
             observation, _, terminated, truncated, info = env.step(action)
             if self._simplex is not None:
                 self._simplex.moved(action)
             done.steps += 1
             over = terminated or truncated
+            said = verdicts(info)
             for name in self._deploy.monitors:
-                if info["agentc"]["verdicts"].get(name) != before.get(name):
-                    verdict = info["agentc"]["verdicts"][name]
-                    listen("monitor", {"step": done.steps, "formula": name, "verdict": verdict})
+                if said.get(name) != before.get(name):
+                    listen("monitor", {"step": done.steps, "formula": name, "verdict": said[name]})
         done.satisfied, done.violated = info["agentc"]["satisfied"], info["agentc"]["violated"]
         listen("end", {
             "steps": done.steps, "satisfied": dict(done.satisfied), "violated": dict(done.violated),
@@ -118,9 +128,29 @@ class Deployment:
         })  # fmt: skip
         return done
 
-    def _lost(self, said: Mapping[str, Any]) -> str:
+    def _verdicts(self) -> Callable[[Mapping[str, Any]], dict[str, str]]:
+        """What the monitors say after each step of an episode, in the order of the steps, by formula.
+
+        Agents that are judged on whole traces have no monitors in their environment: they are followed here. Raises
+        :class:`AgentcError` for a formula that no automaton can follow.
+        """
+        if not self._agent.judged_on_traces:
+            return lambda info: dict(info["agentc"]["verdicts"])
+        watched = [f for f in self._agent.formulas if f.name in self._deploy.monitors]
+        monitor = TraceMonitor(watched, self._agent.signals)
+
+        def follow(info: Mapping[str, Any]) -> dict[str, str]:
+            monitor.step(self._spec.valuation)
+            missing = [f for f in monitor.findings(ended=False) if monitor.verdicts[f.item.name] is None]
+            if missing:
+                raise AgentcError([note for finding in missing for note in finding.notes])
+            return {name: SHOWN[verdict] for name, verdict in monitor.verdicts.items() if verdict is not None}
+
+        return follow
+
+    def _lost(self, said: Mapping[str, str]) -> str:
         """What is monitored and has been violated."""
-        broken = [name for name in self._deploy.monitors if said["verdicts"].get(name) == "false"]
+        broken = [name for name in self._deploy.monitors if said.get(name) == "false"]
         return f"`{broken[0]}` was violated" if broken else ""
 
     def _chosen(self, observation: Any, info: Mapping[str, Any], lost: str) -> tuple[Any, Any, str, str]:
@@ -135,7 +165,7 @@ class Deployment:
             return wanted, self._fallback.act(bare.batch), kind, why
         mask = info.get("action_mask")
         if mask is not None and not mask[int(wanted)]:
-            chosen = self._policy.predict(observation, np.asarray(mask, np.bool_))
+            chosen = self._likeliest(observation, np.asarray(mask, np.bool_))
             keeper = "the shield" if self.shield is not None else "the environment"
             return wanted, chosen + first, "shield", f"{keeper} does not allow it"
         action = wanted + first if isinstance(wanted, int) else wanted
@@ -144,9 +174,15 @@ class Deployment:
             return wanted, self._fallback.act(bare.batch), "simplex", f"`{self._fallback.name}` could not mend it"
         return wanted, action, "", ""
 
+    def _likeliest(self, observation: Any, mask: NDArray[np.bool_] | None) -> Any:
+        """The likeliest action; choices count from 0."""
+        batch = {key: np.asarray(array)[None] for key, array in parts(observation).items()}
+        row = self._policy.act(batch, None if mask is None else mask[None], None)[0]
+        return int(row) if isinstance(self._env.action_space, gymnasium.spaces.Discrete) else row
+
     def _wanted(self, observation: Any) -> tuple[Any, str]:
         try:
-            wanted = self._policy.predict(observation)
+            wanted = self._likeliest(observation, None)
         except (RuntimeError, ValueError, ArithmeticError) as error:
             return None, f"the policy failed: {error}"
         if not np.isfinite(np.asarray(wanted, float)).all():

@@ -7,11 +7,12 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from agentc.runtime.compiled import CompiledAgent
-from agentc.runtime.evaluate import Actor, Fitted
+from agentc.runtime.evaluate import Actor, Fitted, Remembering
 from agentc.runtime.learn.seeding import evaluation_seeds
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.report.page import Frame
@@ -30,22 +31,24 @@ def film(
 
     Environments that draw nothing get their valuation as text.
     """
-    env = SpecEnv.make(compiled, render_mode="rgb_array" if render else None, shield=shield)
+    spec = SpecEnv.make(compiled, render_mode="rgb_array" if render else None, shield=shield)
+    env: gymnasium.Env[Any, Any] = actor.within(spec) if isinstance(actor, Remembering) else spec
     try:
         if isinstance(actor, Fitted):
             actor.check_spaces(env.observation_space, env.action_space)
-        return _roll(env, actor, seed)
+        return _roll(spec, env, actor, seed)
     finally:
         env.close()
 
 
-def _roll(env: SpecEnv, actor: Actor, seed: int) -> tuple[Frame, ...]:
+def _roll(spec: SpecEnv, env: gymnasium.Env[Any, Any], actor: Actor, seed: int) -> tuple[Frame, ...]:
+    """An episode of ``env``, which is ``spec`` as the actor sees it."""
     (episode_seed,) = evaluation_seeds(seed, 1)
     randomness = np.random.default_rng([episode_seed, 5])
     first = int(getattr(env.action_space, "start", 0))
     discrete = hasattr(env.action_space, "n")
     observation, info = env.reset(seed=episode_seed)
-    frames = [_frame(env, 0, info["agentc"], None)]
+    frames = [_frame(spec, 0, info["agentc"], None)]
     done = False
     while not done:
         mask = info.get("action_mask")
@@ -53,13 +56,14 @@ def _roll(env: SpecEnv, actor: Actor, seed: int) -> tuple[Frame, ...]:
         row = actor.act(batch, None if mask is None else np.asarray(mask, np.bool_)[None], randomness)[0]
         observation, _, terminated, truncated, info = env.step(int(row) + first if discrete else row)
         done = terminated or truncated
-        frames.append(_frame(env, len(frames), info["agentc"], frames[-1]))
+        frames.append(_frame(spec, len(frames), info["agentc"], frames[-1]))
     return _chosen(frames)
 
 
 def _frame(env: SpecEnv, step: int, said: Mapping[str, Any], before: Frame | None) -> Frame:
     picture = env.render() if env.render_mode == "rgb_array" else None
-    verdicts = [f"{name}: {verdict}" for name, verdict in said["verdicts"].items()]
+    said_now = said["verdicts"] or _in_the_end(said)
+    verdicts = [f"{name}: {verdict}" for name, verdict in said_now.items()]
     held = [name for name, truth in said["labels"].items() if truth]
     lines = (*verdicts, *([", ".join(held)] if held else []))
     good, bad = (any(v.endswith(f": {final}") for v in verdicts) for final in ("true", "false"))
@@ -69,6 +73,12 @@ def _frame(env: SpecEnv, step: int, said: Mapping[str, Any], before: Frame | Non
         return Frame(step, lines, png=png(shrunk(picture)), mark=mark)
     text = "\n".join(f"{name} = {value}" for name, value in env.valuation.items())
     return Frame(step, lines, text=text, mark=mark)
+
+
+def _in_the_end(said: Mapping[str, Any]) -> dict[str, str]:
+    """Of formulas that are judged on whole traces, at the last step."""
+    held = {**said.get("satisfied", {}), **{name: not lost for name, lost in said.get("violated", {}).items()}}
+    return {name: "true" if truth else "false" for name, truth in held.items()}
 
 
 def _chosen(frames: list[Frame]) -> tuple[Frame, ...]:

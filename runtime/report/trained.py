@@ -11,13 +11,13 @@ from agentc.lang.source import Source
 from agentc.runtime.compilation import DISTRIBUTION, derive, spec_page
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.logs import read_metrics
-from agentc.runtime.learn.policy import Policy
 from agentc.runtime.report.charts import Series, line_chart
 from agentc.runtime.report.filmstrip import film
 from agentc.runtime.report.page import Frame, render_page
 from agentc.runtime.report.verified import proof_sections, story_rows
 from agentc.runtime.runs import EVALUATION, PROOFS, Run, read_json
 from agentc.runtime.shielded import shield_of_run
+from agentc.runtime.training import actor_of
 
 
 def report_of(
@@ -71,8 +71,8 @@ def _series(
 
 
 def _film(compiled: CompiledAgent, run: Run, seed: int) -> tuple[Frame, ...]:
-    """An episode of a run's policy, under its shield if it has one."""
-    return film(compiled, Policy.load(run.folder), seed=seed, shield=shield_of_run(run, compiled.agent))
+    """An episode of who acts in evaluations of a run, under its shield if it has one."""
+    return film(compiled, actor_of(compiled, run), seed=seed, shield=shield_of_run(run, compiled.agent))
 
 
 def _curves(logs: dict[int, list[dict[str, Any]]], tasks: Sequence[str]) -> tuple[tuple[str, str], ...]:

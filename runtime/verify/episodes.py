@@ -21,6 +21,7 @@ from agentc.compiler.logic.semantics import evaluate, robustness
 from agentc.compiler.logic.trace import Trace, Valuation
 from agentc.compiler.verify_config import TRAINED
 from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.evaluate import Actor, Fitted, Remembering
 from agentc.runtime.spec_env import SpecEnv
 from agentc.runtime.verify.problem import Problem
@@ -109,10 +110,12 @@ class Episodes:
         self.varied = settings_of(problem, vary)
         self._policy: Actor | None = None
         if controller:
-            from agentc.runtime.learn.policy import Policy
+            from agentc.runtime.runs import Run
+            from agentc.runtime.training import actor_of
 
             trained = problem.network_file(controller) if controller == TRAINED else None
-            self._policy = Policy.load(problem.folder / controller if trained is None else trained.parent)
+            folder = problem.folder / controller if trained is None else trained.parent
+            self._policy = actor_of(CompiledAgent.from_ir(problem.agent), Run(problem.agent.name, 0, folder))
         self.free = self._policy is None
         self._name = problem.item.name if self._policy is not None and problem.item.name else ITEM
         self._env: gymnasium.Env[Any, Any] | None = None

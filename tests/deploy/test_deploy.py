@@ -113,13 +113,10 @@ class Stub:
     def __init__(self, action):
         self.action = action
 
-    def check_spaces(self, observation_space, action_space):
-        pass
-
-    def predict(self, observation, mask=None):
-        if mask is not None and not mask[self.action]:
-            return int(np.flatnonzero(mask)[0])
-        return self.action
+    def act(self, observation, mask, randomness):
+        if mask is not None and not mask[0, self.action]:
+            return np.array([np.flatnonzero(mask[0])[0]])
+        return np.array([self.action])
 
 
 def agent(text):
