@@ -13,6 +13,7 @@ from agentc.runtime.learn.architecture import ActionHead, Architecture
 from agentc.runtime.learn.counterfactual import CounterfactualConfig, CounterfactualQ
 from agentc.runtime.learn.learner import Moment
 from agentc.runtime.learn.machine_config import CRMConfig
+from agentc.runtime.learn.networks.encoders import check_codes
 from agentc.runtime.learn.networks.machine_values import OBSERVATION, MachineNetwork
 from agentc.runtime.learn.objectives.base import named, part
 from agentc.runtime.learn.optimizer import restore_weights, weights_of
@@ -75,6 +76,7 @@ class MachineLearner:
     def learn(self, trajectory: Trajectory | None, randomness: np.random.Generator, at: Moment) -> Mapping[str, float]:
         """Store a step of every environment, then one gradient step."""
         assert trajectory is not None
+        check_codes(self.architecture, trajectory.observations)
         read, before = trajectory.monitors, trajectory.observations[OBSERVATION][0]
         after = trajectory.last_observation[OBSERVATION].copy()
         after[trajectory.finals.env] = trajectory.finals.observation[OBSERVATION]
@@ -83,7 +85,7 @@ class MachineLearner:
             nothing, read["state"][0], trajectory.actions[0], nothing, read["letter"][0], read["earlier"][0],
             read["over"][0],
         )  # fmt: skip
-        self.learner.replay.add(step, _flat(before), _flat(after))
+        self.learner.replay.add(step, self._network.rows(before), self._network.rows(after))
         if at.steps < self.config.warmup:
             return {}
         return self.learner.improve(randomness, self.config.rate(min(at.steps, self.config.steps)))
@@ -99,7 +101,3 @@ class MachineLearner:
         restore_weights(self._network, part(state, "network"))
         restore_weights(self.learner.target, part(state, "target"))
         self.learner.restore(part(state, "learner"))
-
-
-def _flat(rows: Array) -> NDArray[np.float32]:
-    return rows.reshape(len(rows), -1).astype(np.float32)

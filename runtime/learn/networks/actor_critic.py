@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agentc.runtime.learn.architecture import Architecture
+from agentc.runtime.learn.architecture import Architecture, Part
 from agentc.runtime.learn.distributions import (
     Categorical,
     DiagonalGaussian,
@@ -69,8 +69,12 @@ class ActorCritic(nn.Module):
 
     def inputs(self, observation: Mapping[str, Array]) -> Inputs:
         """Tensors of a batch of observations ``(batch, ...)``; shares memory where the types allow it."""
+        return self._inputs_of(self.architecture.parts, observation)
+
+    @staticmethod
+    def _inputs_of(read: tuple[Part, ...], observation: Mapping[str, Array]) -> Inputs:
         made = []
-        for part in self.architecture.parts:
+        for part in read:
             array = observation[part.key]
             if part.kind in ("grid", "pixels"):
                 made.append(torch.from_numpy(np.ascontiguousarray(array)))

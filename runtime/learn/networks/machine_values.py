@@ -7,14 +7,19 @@ outputs and is read by no layer.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.distributions import Distribution, Point
 from agentc.runtime.learn.networks.actor_critic import ActorCritic, Inputs
+from agentc.runtime.learn.networks.encoders import encoder_of
+from agentc.runtime.learn.vector import Array
 
 OBSERVATION, AUTOMATON = "observation", "automaton"
 
@@ -63,10 +68,19 @@ class MachineNetwork(ActorCritic):
                 architecture.layers,
             )  # fmt: skip
         self.machine_values = machine_values
+        # Numbers of cells and codes become zeros and ones; these encoders have no weights.
+        self._reader = encoder_of(architecture.parts[self._at], replace(architecture, encoder="dense"))[0]
+
+    def rows(self, observation: Array) -> NDArray[np.float32]:
+        """A batch of the environment's own observations as the layers read them, ``(batch, size)``."""
+        part = self.architecture.parts[self._at]
+        (made,) = self._inputs_of((part,), {part.key: observation})
+        read: NDArray[np.float32] = self._reader(made).flatten(1).numpy()
+        return read
 
     def values(self, inputs: Inputs) -> Tensor:
         """The values ``(batch, A)`` in the present states."""
-        every = self.machine_values(inputs[self._at].flatten(1))
+        every = self.machine_values(self._reader(inputs[self._at]).flatten(1))
         chosen: Tensor = (every * inputs[self._automaton].unsqueeze(-1)).sum(1)
         return chosen
 

@@ -11,7 +11,6 @@ from gymnasium import spaces
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.evaluate import run_episodes
 from agentc.runtime.learn.architecture import architecture_for
-from agentc.runtime.learn.checkpoint import load
 from agentc.runtime.learn.demonstrations.recorded import Recorded, write
 from agentc.runtime.learn.demonstrations.recording import record
 from agentc.runtime.learn.objectives.bc import BC
@@ -263,23 +262,6 @@ def configurations(folder):
         "iql": (IQLConfig(steps=120, **DATA, data=corridor, normalize_observations=True), Corridor),
         "td3_bc": (TD3BCConfig(steps=120, **DATA, data=target, weighting="advantage"), Target),
     }
-
-
-@pytest.mark.parametrize("name", ["dqn", "sac", "sac discrete", "td3", "rlpd", "bc", "iql", "td3_bc"])
-def test_a_stopped_run_that_goes_on_is_the_run_that_never_stopped(tmp_path, data, name):
-    config, make = configurations(data)[name]
-    whole = train(vector_of(2, make), config, tmp_path / "whole")
-    train(vector_of(2, make), config, tmp_path / "parts", callbacks=[lambda u: u.number == 1])
-    resumed = train(vector_of(2, make), config, tmp_path / "parts", resume=True)
-    assert resumed.resumed.startswith("exactly") and resumed.steps == whole.steps
-    one, two = load(tmp_path / "whole"), load(tmp_path / "parts")
-    assert (one.counters, one.randomness) == (two.counters, two.randomness)
-    assert one.tensors.keys() == two.tensors.keys()
-    for key, array in one.tensors.items():
-        np.testing.assert_array_equal(array, two.tensors[key], err_msg=key)
-    assert sorted(p.name for p in (tmp_path / "whole").iterdir()) == sorted(
-        p.name for p in (tmp_path / "parts").iterdir()
-    )
 
 
 @pytest.mark.parametrize("name", ["dqn", "sac", "td3", "bc", "iql", "td3_bc"])

@@ -2,11 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import textwrap
-import time
 from pathlib import Path
 
 import gymnasium
@@ -15,13 +12,16 @@ import pytest
 
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.checkpoint import load
+from agentc.runtime.learn.demonstrations.recording import record
 from agentc.runtime.learn.logs import read_metrics
 from agentc.runtime.learn.ppo import PPOConfig
+from agentc.runtime.learn.registry import LEARNERS
 from agentc.runtime.learn.train import train
 from agentc.runtime.learn.vector import Restorable, SyncVector
 from agentc.runtime.spec_env import compiled_spec
 from agentc.runtime.spec_vector import SpecVectorEnv
 
+from . import killable as killed
 from .environments import Corridor
 
 SPECS = Path(__file__).parents[3] / "specs"
@@ -34,57 +34,56 @@ def files(folder):
     return held, lines
 
 
-PROGRAM = """
-import sys
-from pathlib import Path
-import gymnasium
-from agentc.runtime.learn.off_policy_config import *
-from agentc.runtime.learn.ppo import PPOConfig
-from agentc.runtime.learn.train import train
-from agentc.runtime.learn.vector import SyncVector
-from agentc.runtime.spec_env import compiled_spec
-from agentc.runtime.spec_vector import SpecVectorEnv
+class Random:
+    """Pushes a cart, or a pendulum."""
 
-kind, folder = sys.argv[1], Path(sys.argv[2])
-if kind == "ppo":
-    env = SpecVectorEnv(compiled_spec(Path(sys.argv[3]) / "office_coffee.agentspec"), 3)
-    config = PPOConfig(steps=2400, envs=3, rollout=20, hidden=8, epochs=1, normalize_observations=True,
-                       normalize_rewards=True, novelty=0.1, checkpoint=0.0)
-elif kind == "dqn":
-    env = SyncVector([lambda: gymnasium.make("CartPole-v1")] * 2)
-    config = DQNConfig(steps=2400, envs=2, rollout=40, hidden=8, batch=8, warmup=100, n_step=3, checkpoint=0.0)
-else:
-    env = SyncVector([lambda: gymnasium.make("Pendulum-v1")])
-    config = SACConfig(steps=1200, rollout=40, hidden=8, batch=8, warmup=100, checkpoint=0.0)
-result = train(env, config, folder, resume=True)
-print(result.resumed, result.steps)
-"""
+    def __init__(self, discrete):
+        self.discrete = discrete
+
+    def act(self, observation, mask, randomness):
+        if self.discrete:
+            return randomness.integers(2, size=1)
+        return randomness.uniform(-2, 2, (1, 1)).astype(np.float32)
 
 
-@pytest.mark.parametrize(
-    "kind", ["ppo", pytest.param("dqn", marks=pytest.mark.slow), pytest.param("sac", marks=pytest.mark.slow)]
-)
-def test_killed_anywhere_and_resumed_is_never_stopped(tmp_path, kind):
-    script = tmp_path / "run.py"
-    script.write_text(textwrap.dedent(PROGRAM))
-    command = [sys.executable, str(script), kind]
-    whole = subprocess.run([*command, str(tmp_path / "whole"), str(SPECS)], capture_output=True, text=True, check=True)
-    folder, killed = tmp_path / "parts", 0
-    for aim in (1, 8):  # updates seen before the kill: early, and well inside
-        process = subprocess.Popen([*command, str(folder), str(SPECS)], stdout=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 300
-        before = len(read_metrics(folder))
-        while process.poll() is None and len(read_metrics(folder)) < before + aim:
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            killed += 1
-        process.communicate()
-    assert killed and len(read_metrics(folder)) < len(read_metrics(tmp_path / "whole"))
-    last = subprocess.run([*command, str(folder), str(SPECS)], capture_output=True, text=True, check=True)
-    assert last.stdout.startswith("exactly") and last.stdout.split()[-1] == whole.stdout.split()[-1]
-    assert files(tmp_path / "whole") == files(folder)
+@pytest.fixture(scope="module")
+def killable(tmp_path_factory):
+    """Train a kind in a folder, and be killed at a place; what the process says."""
+    folder = tmp_path_factory.mktemp("killed")
+    record(lambda: gymnasium.make("CartPole-v1"), Random(True), 4, 0, folder / "cart")
+    record(lambda: gymnasium.make("Pendulum-v1", max_episode_steps=50), Random(False), 2, 0, folder / "pendulum")
+    script = Path(__file__).parent / "killable.py"
+    with subprocess.Popen(
+        [sys.executable, str(script), str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def run(kind, out, at=None):
+            process.stdin.write(json.dumps({"kind": kind, "out": str(out), "at": at}) + "\n")
+            process.stdin.flush()
+            return process.stdout.readline().strip()
+
+        yield run
+        process.stdin.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are killed that were forked")
+@pytest.mark.parametrize("kind", [*killed.SPECS, *killed.recorded(Path())])
+def test_killed_and_resumed_is_never_stopped(tmp_path, killable, kind):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    steps = killable(kind, whole).split()[-1]
+    updates = []
+    # One update further each time: before its checkpoint, inside the next, and between the files of a checkpoint.
+    for at in (("logged", 2), ("learning", 2), ("saving", 3), ("saving", 4)):
+        assert killable(kind, parts, at) == "killed"
+        updates.append(load(parts).counters["updates"])
+    assert updates == [1, 2, 3, 4]
+    assert killable(kind, parts).startswith("exactly")
+    assert files(whole) == files(parts)
+    assert len(read_metrics(whole)) > 5 and str(load(whole).counters["steps"]) == steps
+
+
+def test_every_learner_is_killed():
+    assert {kind.split()[0] for kind in (*killed.SPECS, *killed.recorded(Path()))} == set(LEARNERS)
 
 
 def walked(env, steps, rng):
