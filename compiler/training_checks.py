@@ -90,6 +90,12 @@ def _box(values: Mapping[str, Scalar]) -> str | None:
     return None
 
 
+def _counterfactual(values: Mapping[str, Scalar]) -> str | None:
+    if values.get("counterfactual") is True and _number(values, "history") > 0:
+        return "`counterfactual` relabels single steps, and with `history` the policy sees windows"
+    return None
+
+
 def _group_of_one(values: Mapping[str, Scalar]) -> str | None:
     if "group" in values and _number(values, "group") < 2:
         return "a group of one: advantages are normalised over the group, and each would be 0"
@@ -97,7 +103,8 @@ def _group_of_one(values: Mapping[str, Scalar]) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
-    _data, _warmup, _returns, _group, _dual, _epsilon, _memory, _demonstrations, _teacher, _reset, _box, _group_of_one,
+    _data, _warmup, _returns, _group, _dual, _epsilon, _memory, _demonstrations, _teacher, _reset, _box,
+    _counterfactual, _group_of_one,
 )  # fmt: skip
 
 

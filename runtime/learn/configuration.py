@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from gymnasium import Space
+
 from agentc.compiler.training_config import TRAINERS, Scalar
+from agentc.runtime.learn.vector import VectorEnv
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,13 @@ class TrainingConfig:
         """What the schema of the algorithm names, and the discount, as JSON-ready data."""
         named = [setting.name for setting in TRAINERS[self.algorithm].settings]
         return {name: getattr(self, name) for name in (*named, "discount")}
+
+    def refuse(self, env: VectorEnv) -> None:
+        """Raise :class:`AgentcError` where this cannot be learned in an environment."""
+
+    def unseen(self, observed: Space[Any]) -> tuple[str, ...]:
+        """The parts of the observation that the policy does not read: the ``privileged`` ones."""
+        return tuple(str(getattr(self, "privileged", "")).split())
 
     def rate(self, steps: int) -> float:
         """The step size after ``steps`` steps."""

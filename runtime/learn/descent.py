@@ -26,14 +26,14 @@ from agentc.compiler.systems.initial import initial_boxes
 from agentc.compiler.training_config import proved_names
 from agentc.runtime.learn.acting import Actor, GreedyActor
 from agentc.runtime.learn.architecture import Architecture
-from agentc.runtime.learn.descent_config import DescentConfig
+from agentc.runtime.learn.descent_config import DescentConfig, agent_of
 from agentc.runtime.learn.learner import Moment
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.optimizer import FlatAdam, learned, restore_learned
 from agentc.runtime.learn.resets.counterexamples import Counterexamples
 from agentc.runtime.learn.slots import Reset, State
 from agentc.runtime.learn.trajectory import Trajectory
-from agentc.runtime.learn.vector import Array
+from agentc.runtime.learn.vector import Array, VectorEnv
 from agentc.runtime.simulate import TorchSimulator
 
 SINGLE = torch.float32
@@ -138,6 +138,13 @@ class DescentLearner:
     def restore(self, state: State) -> None:
         """Back from :meth:`state`."""
         restore_learned(self.network, self._optimizer, state)
+
+
+def descent(
+    architecture: Architecture, config: DescentConfig, generator: torch.Generator, env: VectorEnv
+) -> DescentLearner:
+    """The learner of ``train descent``."""
+    return DescentLearner(architecture, config, generator, agent_of(env))
 
 
 def judged(agent: AgentIR) -> Sequence[FormulaIR]:

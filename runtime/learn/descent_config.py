@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
+from gymnasium import Space
 
 from agentc.compiler.agent import AgentIR
 from agentc.compiler.systems.dynamics import bounds
+from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.configuration import TrainingConfig
+from agentc.runtime.learn.vector import VectorEnv
 
 
 @runtime_checkable
@@ -36,6 +39,24 @@ class DescentConfig(TrainingConfig):
     batch: int = 64
     margin: float = 0.05
     hard: float = 0.5
+
+    def refuse(self, env: VectorEnv) -> None:
+        """Raise AS1361 where gradients do not go through the agent's loop."""
+        agent = agent_of(env)
+        why = refusal(agent, self)
+        if why is not None:
+            raise AgentcError([report("AS1361", None, agent=agent.name, reason=why)])
+
+    def unseen(self, observed: Space[Any]) -> tuple[str, ...]:
+        """All but the state: the policy is one of the state alone."""
+        return tuple(key for key in getattr(observed, "spaces", {}) if key != "observation")
+
+
+def agent_of(env: VectorEnv) -> AgentIR:
+    """The agent of an environment. Raises ``TypeError`` where there is none."""
+    if not isinstance(env, WithAgent):
+        raise TypeError("`descent` learns from declared dynamics: the environment has no agent")
+    return env.compiled.agent
 
 
 def refusal(agent: AgentIR, config: DescentConfig) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 from agentc.runtime.learn.configuration import CollectingConfig
+from agentc.runtime.learn.vector import VectorEnv
 from agentc.runtime.machine_table import MachineTable
 
 
@@ -17,6 +18,13 @@ class WithMachines(Protocol):
     def table(self) -> MachineTable:
         """The machines."""
         ...
+
+
+def table_of(env: VectorEnv, algorithm: str) -> MachineTable:
+    """The machines of an environment. Raises ``TypeError`` where it follows none."""
+    if not isinstance(env, WithMachines):
+        raise TypeError(f"`{algorithm}` learns from reward machines: the environment has no table of them")
+    return env.table
 
 
 @dataclass(frozen=True, slots=True)

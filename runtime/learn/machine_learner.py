@@ -12,7 +12,7 @@ from agentc.runtime.learn.acting import Actor
 from agentc.runtime.learn.architecture import ActionHead, Architecture
 from agentc.runtime.learn.counterfactual import CounterfactualConfig, CounterfactualQ
 from agentc.runtime.learn.learner import Moment
-from agentc.runtime.learn.machine_config import CRMConfig
+from agentc.runtime.learn.machine_config import CRMConfig, table_of
 from agentc.runtime.learn.networks.encoders import check_codes
 from agentc.runtime.learn.networks.machine_values import OBSERVATION, MachineNetwork
 from agentc.runtime.learn.objectives.base import named, part
@@ -20,7 +20,7 @@ from agentc.runtime.learn.optimizer import restore_weights, weights_of
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.tabular import Step, epsilon_greedy
 from agentc.runtime.learn.trajectory import Trajectory
-from agentc.runtime.learn.vector import Array
+from agentc.runtime.learn.vector import Array, VectorEnv
 from agentc.runtime.machine_table import MachineTable
 
 
@@ -101,3 +101,8 @@ class MachineLearner:
         restore_weights(self._network, part(state, "network"))
         restore_weights(self.learner.target, part(state, "target"))
         self.learner.restore(part(state, "learner"))
+
+
+def crm(architecture: Architecture, config: CRMConfig, generator: torch.Generator, env: VectorEnv) -> MachineLearner:
+    """The learner of ``train crm``."""
+    return MachineLearner(architecture, config, generator, table_of(env, config.algorithm))

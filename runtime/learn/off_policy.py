@@ -16,20 +16,23 @@ from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.constraints import Constraint
 from agentc.runtime.learn.demonstrations.recorded import Recorded
 from agentc.runtime.learn.learner import Moment
+from agentc.runtime.learn.machine_config import table_of
 from agentc.runtime.learn.networks.encoders import check_codes
 from agentc.runtime.learn.objectives.base import BatchObjective, named, part
 from agentc.runtime.learn.objectives.dqn import DQN
 from agentc.runtime.learn.objectives.sac import SAC
 from agentc.runtime.learn.objectives.td3 import TD3
 from agentc.runtime.learn.off_policy_config import DQNConfig, OffPolicyConfig, RLPDConfig, SACConfig, TD3Config
+from agentc.runtime.learn.replay.counterfactual import Counterfactual
 from agentc.runtime.learn.replay.nstep import NStep
 from agentc.runtime.learn.replay.outcome import OutcomeReplay
 from agentc.runtime.learn.replay.prior import PriorReplay
 from agentc.runtime.learn.replay.uniform import UniformReplay, with_masks
+from agentc.runtime.learn.shields.box import BoxSchedule, controller_of
 from agentc.runtime.learn.slots import Relabel, Replay, State, Stateful
 from agentc.runtime.learn.trajectory import Trajectory
 from agentc.runtime.learn.transitions import transitions_of
-from agentc.runtime.learn.vector import Array
+from agentc.runtime.learn.vector import Array, VectorEnv
 
 
 class OffPolicyLearner:
@@ -105,24 +108,38 @@ REPLAYS: dict[str, Callable[[OffPolicyConfig], Replay]] = {
 """M10 by name. Recorded data beside what is collected is a setting of ``rlpd``."""
 
 
-def dqn(architecture: Architecture, config: DQNConfig, generator: torch.Generator) -> OffPolicyLearner:
+def dqn(architecture: Architecture, config: DQNConfig, generator: torch.Generator, env: VectorEnv) -> OffPolicyLearner:
     """The learner of ``train dqn``."""
-    return OffPolicyLearner(architecture, config, DQN(architecture, config, generator), replay_of(config))
+    return _composed(config, DQN(architecture, config, generator), replay_of(config), env)
 
 
-def sac(architecture: Architecture, config: SACConfig, generator: torch.Generator) -> OffPolicyLearner:
+def sac(architecture: Architecture, config: SACConfig, generator: torch.Generator, env: VectorEnv) -> OffPolicyLearner:
     """The learner of ``train sac``."""
-    return OffPolicyLearner(architecture, config, SAC(architecture, config, generator), replay_of(config))
+    return _composed(config, SAC(architecture, config, generator), replay_of(config), env)
 
 
-def rlpd(architecture: Architecture, config: RLPDConfig, generator: torch.Generator) -> OffPolicyLearner:
+def rlpd(
+    architecture: Architecture, config: RLPDConfig, generator: torch.Generator, env: VectorEnv
+) -> OffPolicyLearner:
     """The learner of ``train rlpd``. Raises :class:`AgentcError` (AS1532 to AS1534) for data that cannot be used."""
     prior = Recorded.load(Path(config.data), architecture, config.discount)
     replay = PriorReplay(replay_of(config), prior, config.prior_share)
-    return OffPolicyLearner(architecture, config, SAC(architecture, config, generator), replay)
+    return _composed(config, SAC(architecture, config, generator), replay, env)
 
 
-def td3(architecture: Architecture, config: TD3Config, generator: torch.Generator) -> OffPolicyLearner:
-    """The learner of ``train td3``."""
+def td3(architecture: Architecture, config: TD3Config, generator: torch.Generator, env: VectorEnv) -> OffPolicyLearner:
+    """The learner of ``train td3``. Raises AS1508 for a box around a controller that the environment lacks."""
     objective = TD3(architecture, config, generator, config.warmup, config.exploration_noise)
-    return OffPolicyLearner(architecture, config, objective, replay_of(config))
+    if config.box:
+        steps = max(1, round(config.box_share * config.steps))
+        head = architecture.action
+        low, high = np.array(head.low), np.array(head.high)
+        objective.keep_in(BoxSchedule(controller_of(env, config.box), low, high, config.box_width, steps))
+    return _composed(config, objective, replay_of(config), env)
+
+
+def _composed(config: OffPolicyConfig, objective: BatchObjective, replay: Replay, env: VectorEnv) -> OffPolicyLearner:
+    learner = OffPolicyLearner(objective.network.architecture, config, objective, replay)
+    if config.counterfactual:
+        learner.relabel = Counterfactual(table_of(env, config.algorithm), config.discount)
+    return learner

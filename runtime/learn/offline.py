@@ -21,7 +21,7 @@ from agentc.runtime.learn.objectives.td3 import TD3
 from agentc.runtime.learn.off_policy_config import BCConfig, DTConfig, IQLConfig, OfflineConfig, TD3BCConfig
 from agentc.runtime.learn.slots import Demonstrations, State
 from agentc.runtime.learn.trajectory import Trajectory
-from agentc.runtime.learn.vector import Array
+from agentc.runtime.learn.vector import Array, VectorEnv
 
 
 class OfflineLearner:
@@ -69,17 +69,17 @@ class OfflineLearner:
         self.objective.restore(state)
 
 
-def bc(architecture: Architecture, config: BCConfig, generator: torch.Generator) -> OfflineLearner:
+def bc(architecture: Architecture, config: BCConfig, generator: torch.Generator, env: VectorEnv) -> OfflineLearner:
     """The learner of ``train bc``."""
     return OfflineLearner(architecture, config, BC(architecture, config, generator))
 
 
-def iql(architecture: Architecture, config: IQLConfig, generator: torch.Generator) -> OfflineLearner:
+def iql(architecture: Architecture, config: IQLConfig, generator: torch.Generator, env: VectorEnv) -> OfflineLearner:
     """The learner of ``train iql``."""
     return OfflineLearner(architecture, config, IQL(architecture, config, generator))
 
 
-def dt(architecture: Architecture, config: DTConfig, generator: torch.Generator) -> OfflineLearner:
+def dt(architecture: Architecture, config: DTConfig, generator: torch.Generator, env: VectorEnv) -> OfflineLearner:
     """The learner of ``train dt``, which is asked for the best return that was recorded, or for the one given."""
     data = RecordedWindows.load(Path(config.data), architecture, config.weighting, config.weight_alpha)
     wanted = data.best if config.target == "best" else config.target_return
@@ -87,6 +87,8 @@ def dt(architecture: Architecture, config: DTConfig, generator: torch.Generator)
     return OfflineLearner(architecture, config, DecisionObjective(architecture, config, generator), data)
 
 
-def td3_bc(architecture: Architecture, config: TD3BCConfig, generator: torch.Generator) -> OfflineLearner:
+def td3_bc(
+    architecture: Architecture, config: TD3BCConfig, generator: torch.Generator, env: VectorEnv
+) -> OfflineLearner:
     """The learner of ``train td3_bc``."""
     return OfflineLearner(architecture, config, TD3(architecture, config, generator))

@@ -38,7 +38,7 @@ from agentc.runtime.learn.objectives.clipped_dense import DenseClipped
 from agentc.runtime.learn.optimizer import FlatAdam, learned, refuse, restore_learned
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.trajectory import Evaluation, Trajectory
-from agentc.runtime.learn.vector import Array
+from agentc.runtime.learn.vector import Array, VectorEnv
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +309,11 @@ class PPOLearner:
             ratio = change.exp()
             clipped = ((ratio < 1 - c.clip_low) | (ratio > 1 + c.clip_high)).float().mean()
         return np.array([policy_loss.item(), error.item(), entropy.item(), kl.item(), clipped.item(), norm, mass])
+
+
+def ppo(architecture: Architecture, config: PPOConfig, generator: torch.Generator, env: VectorEnv) -> PPOLearner:
+    """The learner of ``train ppo``."""
+    return PPOLearner(architecture, config, generator)
 
 
 def decisions(trajectory: Trajectory, legal: NDArray[np.bool_] | None) -> tuple[NDArray[np.bool_] | None, float]:

@@ -11,27 +11,21 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-import numpy as np
 import torch
 
-from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn.architecture import Architecture, architecture_for
 from agentc.runtime.learn.configuration import TrainingConfig
 from agentc.runtime.learn.context.returns import conditioned_space
 from agentc.runtime.learn.context.window import HistoryVector
-from agentc.runtime.learn.descent_config import DescentConfig, WithAgent, refusal
 from agentc.runtime.learn.learner import Learner
-from agentc.runtime.learn.machine_config import MachineConfig, WithMachines
-from agentc.runtime.learn.ppo import PPOLearner
-from agentc.runtime.learn.predictive import Modelled, NPCConfig
-from agentc.runtime.learn.tgpo import Guided
-from agentc.runtime.learn.vector import Controlled, VectorEnv
+from agentc.runtime.learn.vector import VectorEnv
 
-MakeLearner = Callable[[Architecture, Any, torch.Generator], Learner]
+MakeLearner = Callable[[Architecture, Any, torch.Generator, VectorEnv], Learner]
+"""From the network, the configuration, the source of weights, and the environment, of which it may ask more."""
 
 LEARNERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
-    "ppo": ("agentc.runtime.learn.ppo:PPOConfig", "agentc.runtime.learn.ppo:PPOLearner", {}),
-    "tgpo": ("agentc.runtime.learn.tgpo:TGPOConfig", "agentc.runtime.learn.ppo:PPOLearner", {}),
+    "ppo": ("agentc.runtime.learn.ppo:PPOConfig", "agentc.runtime.learn.ppo:ppo", {}),
+    "tgpo": ("agentc.runtime.learn.tgpo:TGPOConfig", "agentc.runtime.learn.tgpo:tgpo", {}),
     "npc": (
         "agentc.runtime.learn.predictive:NPCConfig",
         "agentc.runtime.predictive.learner:npc",
@@ -71,17 +65,17 @@ LEARNERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
     ),
     "q": (
         "agentc.runtime.learn.machine_config:QConfig",
-        "agentc.runtime.learn.table_learner:TableLearner",
+        "agentc.runtime.learn.table_learner:q",
         {"head": "values", "critic": False},
     ),
     "crm": (
         "agentc.runtime.learn.machine_config:CRMConfig",
-        "agentc.runtime.learn.machine_learner:MachineLearner",
+        "agentc.runtime.learn.machine_learner:crm",
         {"head": "values", "critic": False},
     ),
     "descent": (
         "agentc.runtime.learn.descent_config:DescentConfig",
-        "agentc.runtime.learn.descent:DescentLearner",
+        "agentc.runtime.learn.descent:descent",
         {"head": "deterministic", "critic": False},
     ),
 }
@@ -111,15 +105,11 @@ def values(slot: str) -> tuple[str, ...]:
 def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) -> tuple[VectorEnv, Learner]:
     """The environment as the learner sees it, and the learner, with weights drawn from ``generator``.
 
-    Raises :class:`AgentcError` (AS0940, AS1361, AS1531) for spaces that the algorithm cannot use.
+    Raises :class:`AgentcError` (AS0940, AS1531) for spaces that the algorithm cannot use, what the configuration has
+    against the environment (AS1361), and what reading recorded data raises.
     """
     _, maker, network = LEARNERS[config.algorithm]
-    if isinstance(config, DescentConfig):
-        if not isinstance(env, WithAgent):
-            raise TypeError("`descent` learns from declared dynamics: the environment has no agent")
-        why = refusal(env.compiled.agent, config)
-        if why is not None:
-            raise AgentcError([report("AS1361", None, agent=env.compiled.agent.name, reason=why)])
+    config.refuse(env)
     observed = env.observation_space
     if network.get("memory") == "decision":
         observed = conditioned_space(observed, env.action_space, config.history)
@@ -127,10 +117,6 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
         env = HistoryVector(env, config.history)
         observed = env.observation_space
     options = {"memory": config.memory, **network}
-    hidden = str(getattr(config, "privileged", "")).split()
-    if isinstance(config, DescentConfig):  # a policy of the state alone
-        spaces = getattr(env.observation_space, "spaces", {})
-        hidden = [key for key in spaces if key != "observation"]
     architecture = architecture_for(
         observed,
         env.action_space,
@@ -139,51 +125,12 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
         activation=config.activation,
         encoder=config.encoder,
         normalize=config.normalize_observations,
-        privileged=tuple(hidden),
+        privileged=config.unseen(observed),
         sequences=config.history > 0,
         **options,
     )
-    if isinstance(config, MachineConfig):
-        if not isinstance(env, WithMachines):
-            raise TypeError(f"`{config.algorithm}` learns from reward machines: the environment has no table of them")
-        return env, _load(maker)(architecture, config, generator, env.table)
-    if isinstance(config, DescentConfig) and isinstance(env, WithAgent):
-        return env, _load(maker)(architecture, config, generator, env.compiled.agent)
-    if isinstance(config, NPCConfig):
-        if not isinstance(env, Modelled):
-            raise TypeError(f"`{config.algorithm}` learns through a declared system: the environment has none")
-        return env, _load(maker)(architecture, config, generator, env.problem)
     make: MakeLearner = _load(maker)
-    learner = make(architecture, config, generator)
-    if isinstance(env, Guided):
-        assert isinstance(learner, PPOLearner)
-        env.worth = learner.worth
-    if getattr(config, "counterfactual", False) and isinstance(env, WithMachines):
-        from agentc.runtime.learn.off_policy import OffPolicyLearner
-        from agentc.runtime.learn.replay.counterfactual import Counterfactual
-
-        assert isinstance(learner, OffPolicyLearner)
-        learner.relabel = Counterfactual(env.table, config.discount)
-    name = str(getattr(config, "box", ""))
-    if name:
-        _keep_in_box(env, learner, config, name)
-    return env, learner
-
-
-def _keep_in_box(env: VectorEnv, learner: Learner, config: Any, name: str) -> None:
-    """M11: actions around those of a controller of the environment, in a box that grows. Raises AS1508."""
-    from agentc.runtime.learn.objectives.td3 import TD3
-    from agentc.runtime.learn.off_policy import OffPolicyLearner
-    from agentc.runtime.learn.shields.box import BoxSchedule
-
-    controller = env.controller(name) if isinstance(env, Controlled) else None
-    if controller is None:
-        why = f"{type(env).__name__} has no such controller"
-        raise AgentcError([report("AS1508", None, setting=f"box = {name}", agent="it", reason=why)])
-    assert isinstance(learner, OffPolicyLearner) and isinstance(learner.objective, TD3)
-    head = learner.architecture.action
-    steps = max(1, round(config.box_share * config.steps))
-    learner.objective.keep_in(BoxSchedule(controller, np.array(head.low), np.array(head.high), config.box_width, steps))
+    return env, make(architecture, config, generator, env)
 
 
 def _load(name: str) -> Any:

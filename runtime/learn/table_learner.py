@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from agentc.runtime.learn.acting import Actor
 from agentc.runtime.learn.architecture import ActionHead, Architecture
 from agentc.runtime.learn.learner import Moment
-from agentc.runtime.learn.machine_config import QConfig
+from agentc.runtime.learn.machine_config import QConfig, table_of
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.objectives.base import named
 from agentc.runtime.learn.optimizer import weights_of
@@ -24,7 +24,7 @@ from agentc.runtime.learn.options import OptionTables
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.tabular import QTables, Step, epsilon_greedy
 from agentc.runtime.learn.trajectory import Trajectory
-from agentc.runtime.learn.vector import Array
+from agentc.runtime.learn.vector import Array, VectorEnv
 from agentc.runtime.machine_table import MachineTable
 
 
@@ -132,3 +132,8 @@ class TableLearner:
         legal = tables.edges.of_state[None]
         best = np.where(legal, tables.controller[0], -np.inf).argmax(axis=2)
         return np.asarray(tables.options[0][np.arange(len(best))[:, None], best])
+
+
+def q(architecture: Architecture, config: QConfig, generator: torch.Generator, env: VectorEnv) -> TableLearner:
+    """The learner of ``train q``."""
+    return TableLearner(architecture, config, generator, table_of(env, config.algorithm))

@@ -11,8 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from agentc.runtime.learn.ppo import PPOConfig
+import torch
+
+from agentc.runtime.learn.architecture import Architecture
+from agentc.runtime.learn.ppo import PPOConfig, PPOLearner
 from agentc.runtime.learn.slots import Worth
+from agentc.runtime.learn.vector import VectorEnv
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +44,11 @@ class Guided(Protocol):
     """An environment that chooses by what the critic makes of the choices."""
 
     worth: Worth | None
+
+
+def tgpo(architecture: Architecture, config: TGPOConfig, generator: torch.Generator, env: VectorEnv) -> PPOLearner:
+    """The learner of ``train tgpo``: that of PPO, whose critic the environment asks."""
+    learner = PPOLearner(architecture, config, generator)
+    if isinstance(env, Guided):
+        env.worth = learner.worth
+    return learner

@@ -18,10 +18,10 @@ from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.learner import Moment
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.optimizer import FlatAdam, learned, restore_learned
-from agentc.runtime.learn.predictive import NPCConfig
+from agentc.runtime.learn.predictive import Modelled, NPCConfig
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.trajectory import Trajectory
-from agentc.runtime.learn.vector import Array
+from agentc.runtime.learn.vector import Array, VectorEnv
 from agentc.runtime.planning.problem import Problem
 from agentc.runtime.predictive.model import Model
 
@@ -84,8 +84,8 @@ class PredictiveLearner:
             self.network.input_scale.copy_((1.0 / spread.clamp(0.1, 10.0)).float())
 
 
-def npc(
-    architecture: Architecture, config: NPCConfig, generator: torch.Generator, problem: Problem
-) -> PredictiveLearner:
-    """The learner of ``train npc``."""
-    return PredictiveLearner(architecture, config, generator, problem)
+def npc(architecture: Architecture, config: NPCConfig, generator: torch.Generator, env: VectorEnv) -> PredictiveLearner:
+    """The learner of ``train npc``. Raises ``TypeError`` where the environment has no problem."""
+    if not isinstance(env, Modelled):
+        raise TypeError("`npc` learns through a declared system: the environment has none")
+    return PredictiveLearner(architecture, config, generator, env.problem)

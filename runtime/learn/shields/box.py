@@ -22,8 +22,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn.distributions import SquashedGaussian
-from agentc.runtime.learn.vector import Array
+from agentc.runtime.learn.vector import Array, Controlled, VectorEnv
+
+Controller = Callable[[Mapping[str, Array]], Array]
+"""A feedback law: from observations to actions ``(batch, d)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class BoxSchedule:
 
     def __init__(
         self,
-        controller: Callable[[Mapping[str, Array]], Array],
+        controller: Controller,
         low: Array,
         high: Array,
         start: float = 0.2,
@@ -108,3 +112,12 @@ class BoxSchedule:
             return np.broadcast_to(self._low, centre.shape), np.broadcast_to(self._high, centre.shape)
         half = 0.5 * share * (self._high - self._low)
         return np.maximum(centre - half, self._low), np.minimum(centre + half, self._high)
+
+
+def controller_of(env: VectorEnv, name: str) -> Controller:
+    """The feedback law of that name. Raises AS1508 where the environment has none."""
+    controller = env.controller(name) if isinstance(env, Controlled) else None
+    if controller is None:
+        why = f"{type(env).__name__} has no such controller"
+        raise AgentcError([report("AS1508", None, setting=f"box = {name}", agent="it", reason=why)])
+    return controller
