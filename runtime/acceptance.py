@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from agentc.compiler.agent import AgentIR, CostIR, ExpectIR
 from agentc.runtime.compiled import CompiledAgent
@@ -30,8 +30,22 @@ from agentc.runtime.spec_env import SpecEnv
 EPISODES = 200
 """Episodes of an evaluation unless the command line says otherwise; fixed before the first is run."""
 
+Actions = Literal["likeliest", "drawn"]
+
 CONFIDENCE = 0.95
 """The confidence of an ``expect`` that states none, and of the intervals in reports."""
+
+
+def actions_of(agent: AgentIR, actor: Actor) -> Actions:
+    """Which actions of its policy an agent is judged by, unless somebody says otherwise.
+
+    What is deployed and proved takes the likeliest action: agents with a ``deploy`` block, and actions of a continuous
+    space, are judged by that. Choices are drawn: a policy without a memory may need chance to get out of a corner.
+    """
+    architecture = getattr(actor, "architecture", None)
+    continuous = architecture is not None and not architecture.action.discrete
+    return "likeliest" if continuous or agent.deploy is not None else "drawn"
+
 
 def reads_machines(agent: AgentIR) -> bool:
     """Whether the agent's policy observes the states of its machines' table, as its training says."""
@@ -84,10 +98,12 @@ class Acceptance:
     rates: tuple[Rate, ...]
     episodes: tuple[Episode, ...]
     costs: tuple[CostOutcome, ...] = ()
+    actions: Actions = "drawn"
 
     def data(self) -> dict[str, Any]:
         """As plain data for ``evaluation.json``."""
         return {
+            "actions": self.actions,
             "outcomes": [{"expect": text, **_plain(outcome)} for text, outcome in self.outcomes],
             "rates": [asdict(rate) for rate in self.rates],
             "costs": [
@@ -121,21 +137,26 @@ def accept(
     seed: int = 0,
     on_episode: Callable[[int, Episode], None] | None = None,
     shield: ShieldTable | None = None,
+    actions: Actions | None = None,
 ) -> Acceptance:
     """Run exactly ``episodes`` fresh episodes and decide every ``expect`` of the spec.
 
-    Seeds are disjoint from those of training; ``shield`` masks the actions.
+    Seeds are disjoint from those of training; ``shield`` masks the actions. ``actions`` are those of :func:`actions_of`
+    unless given.
 
     Raises :class:`AgentcError` if the environment cannot be made.
     """
     agent = compiled.agent
+    actions = actions_of(agent, actor) if actions is None else actions
+    likeliest = actions == "likeliest"
     if reads_machines(agent):
-        of_task = _by_task(compiled, actor, episodes, seed, on_episode)
+        of_task = _by_task(compiled, actor, episodes, seed, likeliest, on_episode)
     else:
         of_task = {}
         done = run_episodes(
-            lambda: SpecEnv.make(compiled, shaping=False, shield=shield), actor, episodes, seed, on_episode=on_episode
-        )
+            lambda: SpecEnv.make(compiled, shaping=False, shield=shield), actor, episodes, seed,
+            deterministic=likeliest, on_episode=on_episode,
+        )  # fmt: skip
     if of_task:
         done = [episode for row in of_task.values() for episode in row]
     return Acceptance(
@@ -146,6 +167,7 @@ def accept(
         ),
         tuple(done),
         tuple(_cost(cost, _within(done), seed) for cost in agent.costs),
+        actions,
     )
 
 
@@ -154,6 +176,7 @@ def _by_task(
     actor: Actor,
     episodes: int,
     seed: int,
+    likeliest: bool,
     on_episode: Callable[[int, Episode], None] | None,
 ) -> dict[str, list[Episode]]:
     """Episodes in which an agent follows the table of its machines: as many for every task that has its own."""
@@ -168,7 +191,9 @@ def _by_task(
         def make(number: int = number) -> TaskEnv:
             return TaskEnv(compiled, table, number, product=product)
 
-        found[name] = run_episodes(make, actor, episodes, seed, on_episode=on_episode)
+        found[name] = run_episodes(
+            make, actor, episodes, seed, deterministic=likeliest, on_episode=on_episode
+        )
     return found
 
 

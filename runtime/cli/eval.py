@@ -13,7 +13,7 @@ from agentc.runtime.cli.output import show
 from agentc.runtime.cli.specs import spec_arguments
 
 if TYPE_CHECKING:
-    from agentc.runtime.acceptance import Acceptance
+    from agentc.runtime.acceptance import Acceptance, Actions
     from agentc.runtime.compiled import CompiledAgent
     from agentc.runtime.runs import Run
 
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 @click.option("--eval-seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the episodes.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
 @click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Write as many episodes as data here.")
+@click.option(
+    "--actions", type=click.Choice(("likeliest", "drawn")),
+    help="Which actions of the policy count: the likeliest, as deployed, or drawn. Unless given: the likeliest where "
+    "the spec has a `deploy` block or the actions are continuous.",
+)
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 def command(
     files: tuple[str, ...],
@@ -37,6 +42,7 @@ def command(
     eval_seed: int,
     runs: Path,
     record: Path | None,
+    actions: Actions | None,
     form: str,
 ) -> int:
     """Evaluate trained agents and decide every `expect`.
@@ -55,7 +61,7 @@ def command(
         for compiled in agents:
             name = compiled.agent.name
             for run in (run_of(name, seed, runs),) if seed is not None else find_runs(name, runs):
-                acceptance = _evaluate(compiled, run, episodes, eval_seed, quiet=form == "json")
+                acceptance = _evaluate(compiled, run, episodes, eval_seed, actions, quiet=form == "json")
                 row = {
                     "agent": name, "training_seed": run.seed, "evaluation_seed": eval_seed,
                     "meaning": meaning_digest(compiled.agent), "policy": policy_digest(run.folder), **acceptance.data(),
@@ -88,7 +94,9 @@ def _record(compiled: CompiledAgent, run: Run, path: Path, episodes: int, seed: 
     click.echo(f"{run.agent} seed {run.seed}: {steps:,} steps of {episodes} episodes in {path}", err=True)
 
 
-def _evaluate(compiled: CompiledAgent, run: Run, episodes: int, seed: int, *, quiet: bool) -> Acceptance:
+def _evaluate(
+    compiled: CompiledAgent, run: Run, episodes: int, seed: int, actions: Actions | None, *, quiet: bool
+) -> Acceptance:
     from rich.console import Console
     from rich.progress import track
 
@@ -111,7 +119,9 @@ def _evaluate(compiled: CompiledAgent, run: Run, episodes: int, seed: int, *, qu
         next(ticks, None)
 
     shield = shield_of_run(run, compiled.agent)
-    acceptance = accept(compiled, policy, episodes=episodes, seed=seed, on_episode=tick, shield=shield)
+    acceptance = accept(
+        compiled, policy, episodes=episodes, seed=seed, on_episode=tick, shield=shield, actions=actions
+    )
     tick()
     return acceptance
 
@@ -122,7 +132,7 @@ def _table(data: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     rates = Table(title="Satisfaction on fresh episodes", title_justify="left")
-    for heading in ("agent", "seed", "formula", "satisfied", "rate", "95 % interval"):
+    for heading in ("agent", "seed", "actions", "formula", "satisfied", "rate", "95 % interval"):
         rates.add_column(heading, no_wrap=True)
     expected = Table(title="What the spec expects", title_justify="left")
     for heading in ("agent", "seed", "expect", "outcome", "why"):
@@ -134,9 +144,10 @@ def _table(data: list[dict[str, Any]]) -> None:
         head = (row["agent"], str(row["training_seed"]))
         for rate in row["rates"]:
             share = f"{rate['successes'] / rate['episodes']:.3f}" if rate["episodes"] else "-"
+            counted = f"{rate['successes']} of {rate['episodes']}"
             rates.add_row(
-                *head, f"{rate['role']} {rate['formula']}", f"{rate['successes']} of {rate['episodes']}",
-                share, f"[{rate['lower']:.3f}, {rate['upper']:.3f}]",
+                *head, row["actions"], f"{rate['role']} {rate['formula']}", counted, share,
+                f"[{rate['lower']:.3f}, {rate['upper']:.3f}]",
             )  # fmt: skip
         for cost in row["costs"]:
             costs.add_row(*head, *_cost(cost))

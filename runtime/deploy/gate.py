@@ -110,6 +110,8 @@ def _unmet(artifacts: Artifacts, requirement: RequireIR) -> str | None:
         return f"there is no evaluation in {artifacts.policy}; run `agentc eval`"
     if data.get("policy") != policy_digest(artifacts.policy) or data.get("meaning") != meaning_digest(artifacts.agent):
         return "the evaluation is of another policy or meaning; run `agentc eval` again"
+    if data.get("actions") != "likeliest":
+        return "the evaluation drew its actions, and what runs takes the likeliest; run `agentc eval` again"
     wanted = {e.source for e in artifacts.agent.expects if e.subject == requirement.formula}
     if not wanted:
         return "no `expect` is about it"

@@ -21,6 +21,7 @@ from agentc.compiler.logic.semantics import evaluate, robustness
 from agentc.compiler.logic.trace import Trace, Valuation
 from agentc.compiler.verify_config import TRAINED
 from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.acceptance import actions_of
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.evaluate import Actor, Fitted, Remembering
 from agentc.runtime.spec_env import SpecEnv
@@ -144,11 +145,16 @@ class Episodes:
     def run(
         self, seed: int, arguments: Mapping[str, float | int], actions: Actions | None, fresh: bool = False
     ) -> Episode:
-        """An episode; without ``actions`` the policy's, drawn by a generator of the seed; the last action is held."""
+        """An episode; the last action is held.
+
+        Without ``actions`` they are the policy's, as evaluations take them (``acceptance.actions_of``): the likeliest,
+        or drawn by a generator of the seed.
+        """
         env = self._environment(arguments, fresh)
         spec = _spec_env(env)
         first = int(self.space.start) if isinstance(self.space, gymnasium.spaces.Discrete) else 0
-        rng = np.random.default_rng([seed, 5])
+        drawn = self._policy is None or actions_of(self._problem.agent, self._policy) == "drawn"
+        rng = np.random.default_rng([seed, 5]) if drawn else None
         observation, info = env.reset(seed=seed)
         signals = [dict(spec.valuation)]
         taken: list[Any] = []
