@@ -75,7 +75,7 @@ def _until(agent: CheckedAgent) -> list[Diagnostic]:
     return found
 
 
-BUDGETED = ("ppo",)
+BUDGETED = ("ppo", "sac")
 """Algorithms that keep to budgets."""
 
 

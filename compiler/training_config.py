@@ -147,6 +147,17 @@ _BUDGETS = (
     Setting("budget_ki", "float", 0.01, "How much it is of the sum of excesses so far.", 0),
     Setting("budget_kd", "float", 0.01, "How much it is of the rise of the cost since the update before.", 0),
 )
+_BUDGETED = (
+    Setting(
+        "budget_method",
+        "choice",
+        "lagrangian",
+        "How budgets are kept: multipliers weigh costs against rewards, or each update is projected onto them.",
+        choices=("lagrangian", "projection"),
+    ),
+    *_BUDGETS,
+    Setting("budget_radius", "float", 0.01, "How far a projection may move the policy (divergence).", 0, low_open=True),
+)
 _STARTS = (
     Setting(
         "teacher",
@@ -232,7 +243,7 @@ PPO = TrainerSchema(
         _NETWORK,
         _PRIVILEGED,
         _SHIELD,
-        _BUDGETS,
+        _BUDGETED,
         anneal=True,
     ),
     _DISCOUNT,
@@ -297,7 +308,7 @@ _FILE = Setting("data", "text", "", "The file of recorded experience.")
 SAC = TrainerSchema(
     "sac",
     "Soft actor-critic: entropy-regularised learning from replay, continuous or discrete.",
-    _settings(_RUN, _REPLAY, _SOFT, _ADAM, _REWARD, _STARTS, _NETWORK, _PRIVILEGED, **_OFF_POLICY),
+    _settings(_RUN, _REPLAY, _SOFT, _ADAM, _REWARD, _STARTS, _NETWORK, _PRIVILEGED, _BUDGETS, **_OFF_POLICY),
     _DISCOUNT,
 )
 
@@ -486,7 +497,7 @@ _TGPO_DEFAULTS: dict[str, Scalar] = {
 }  # fmt: skip
 _WITHOUT = {
     "history", "memory", "privileged", "tasks", "novelty", "normalize_rewards", "legal_coef", "shield",
-    *(s.name for s in _STARTS), *(s.name for s in _BUDGETS),
+    *(s.name for s in _STARTS), *(s.name for s in _BUDGETED),
 }  # fmt: skip
 TGPO = TrainerSchema(
     "tgpo",

@@ -1,14 +1,14 @@
-"""Expected-cost budgets (``budget c <= d``): multipliers under feedback control, and the reward that they make.
+"""Expected-cost budgets (``budget c <= d``): what episodes cost, and multipliers under feedback control.
 
 Stooke, Achiam and Abbeel, "Responsive Safety in Reinforcement Learning by PID Lagrangian Methods" (ICML 2020),
-algorithms 1 and 2: before each update the multiplier of a cost becomes ``relu(kp * e + ki * I + kd * D)``, where ``e``
-is the cost of an episode less the limit, ``I`` the sum of all ``e`` so far, never below 0, and ``D`` the rise of the
-cost since the update before, never below 0. Learning then sees ``(r - sum(m * c)) / (1 + sum(m))``: their
-rescaling, which keeps the size of the objective whatever the multipliers are.
+algorithm 2: the multiplier of a cost becomes ``relu(kp * e + ki * I + kd * D)``, where ``e`` is the cost of an episode
+less the limit, ``I`` the sum of all ``e`` so far, never below 0, and ``D`` the rise of the cost since the update
+before, never below 0. What a learner makes of a multiplier is its own: ``train ppo`` weighs advantages of costs and of
+rewards with it (:mod:`agentc.runtime.learn.objectives.costs`), ``train sac`` the critics.
 
-The cost of an episode is the mean, undiscounted sum over the episodes that ended in the rollout. Deviations: one critic
-values the charged reward, where the paper has one for rewards and one for costs; a rollout in which no episode ended
-leaves the multipliers as they are; costs under several budgets are charged side by side.
+The cost of an episode is the mean, undiscounted sum over the episodes that ended in ``rollout`` steps of each
+environment. Deviations: where no episode ended, the multipliers stay until one does; costs under several budgets have
+a multiplier each.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agentc.runtime.learn.configuration import TrainingConfig
 from agentc.runtime.learn.slots import State
-from agentc.runtime.learn.trajectory import Trajectory
+from agentc.runtime.learn.trajectory import Budget, Trajectory
 from agentc.runtime.learn.vector import Array
 
 
@@ -72,29 +71,47 @@ class Multiplier:
 class Budgets:
     """The multipliers of all budgets, and the costs of the episodes under way in N environments."""
 
-    def __init__(self, limits: Mapping[str, float], gains: Gains, num_envs: int) -> None:
+    def __init__(self, limits: Mapping[str, float], gains: Gains, num_envs: int, every: int = 1) -> None:
+        """Multipliers move ``every`` so many steps of each environment, by the episodes that have ended since."""
         self.multipliers = {name: Multiplier(limit, gains) for name, limit in limits.items()}
+        self._every = every
         self._running = {name: np.zeros(num_envs) for name in limits}
+        self._lengths = np.zeros(num_envs)
+        self._ended = {name: 0.0 for name in limits}
+        self._steps = self._count = self._since = 0.0
+        self._length = 0.0
 
     def observe(self, trajectory: Trajectory) -> None:
-        """Move the multipliers by the episodes that ended in ``trajectory``. Raises ``KeyError`` for a missing cost."""
-        ended = trajectory.ended
-        for name, multiplier in self.multipliers.items():
-            running, done = self._running[name], []
-            for t, charged in enumerate(trajectory.costs[name]):
-                running += charged
-                done += running[ended[t]].tolist()
-                running[ended[t]] = 0.0
-            if done:
-                multiplier.observe(float(np.mean(done)))
+        """Take in the episodes of ``trajectory``, and move the multipliers if it is time.
 
-    def charged(self, rewards: NDArray[np.float32], trajectory: Trajectory) -> NDArray[np.float32]:
-        """The rewards ``(T, N)`` with costs charged."""
-        total = sum(m.value for m in self.multipliers.values())
-        paid = rewards.astype(np.float64)
+        Raises ``KeyError`` for a missing cost.
+        """
+        ended = trajectory.ended
+        for t in range(trajectory.steps):
+            over = ended[t]
+            self._lengths += 1
+            for name, running in self._running.items():
+                running += trajectory.costs[name][t]
+                self._ended[name] += float(running[over].sum())
+                running[over] = 0.0
+            self._steps += float(self._lengths[over].sum())
+            self._count += float(over.sum())
+            self._lengths[over] = 0.0
+        self._since += trajectory.steps
+        if self._since < self._every or not self._count:
+            return
         for name, multiplier in self.multipliers.items():
-            paid -= multiplier.value * trajectory.costs[name]
-        return (paid / (1.0 + total)).astype(np.float32)
+            multiplier.observe(self._ended[name] / self._count)
+            self._ended[name] = 0.0
+        self._length = self._steps / self._count
+        self._steps = self._count = self._since = 0.0
+
+    def standing(self) -> dict[str, Budget]:
+        """How each budget stands."""
+        return {
+            name: Budget(m.value, None if m.cost is None else m.cost - m.limit, self._length)
+            for name, m in self.multipliers.items()
+        }
 
     def figures(self) -> dict[str, float]:
         """For the log: ``multiplier/NAME``, and ``cost/NAME``, the latest mean of an episode, once one has ended."""
@@ -103,16 +120,21 @@ class Budgets:
 
     def anew(self) -> None:
         """New episodes have begun everywhere."""
-        for running in self._running.values():
+        for running in (*self._running.values(), self._lengths):
             running[:] = 0.0
 
     def state(self) -> dict[str, Array]:
-        """Multipliers and running costs by name."""
+        """Multipliers, the episodes under way, and those that have ended since the multipliers moved."""
         state = {f"multiplier/{name}": m.state() for name, m in self.multipliers.items()}
-        return state | {f"running/{name}": a.copy() for name, a in self._running.items()}
+        state |= {f"running/{name}": a.copy() for name, a in self._running.items()}
+        ended = [self._steps, self._count, self._since, self._length, *self._ended.values()]
+        return {**state, "lengths": self._lengths.copy(), "ended": np.array(ended)}
 
     def restore(self, state: State) -> None:
         """Back from :meth:`state`. Raises ``KeyError`` for that of other budgets."""
         for name, multiplier in self.multipliers.items():
             multiplier.restore(state[f"multiplier/{name}"])
             self._running[name][:] = state[f"running/{name}"]
+        self._lengths[:] = state["lengths"]
+        self._steps, self._count, self._since, self._length, *ended = state["ended"].tolist()
+        self._ended = dict(zip(self._ended, ended, strict=True))

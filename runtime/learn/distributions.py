@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -34,6 +34,15 @@ class Distribution(Protocol):
 
     def mode(self) -> Tensor:
         """The likeliest action of each row; the first of equals."""
+        ...
+
+
+@runtime_checkable
+class Divergent(Distribution, Protocol):
+    """A distribution that knows how far it is from another of its kind."""
+
+    def kl(self, other: Any) -> Tensor:
+        """Kullback-Leibler divergence from ``other`` to this, ``(batch,)``."""
         ...
 
 
@@ -138,6 +147,10 @@ class MultiCategorical:
     def entropy(self) -> Tensor:
         """The sum of the choices' entropies."""
         return torch.stack([p.entropy() for p in self.parts]).sum(0)
+
+    def kl(self, other: MultiCategorical) -> Tensor:
+        """The sum of the choices' divergences from ``other`` to this, ``(batch,)``."""
+        return torch.stack([p.kl(q) for p, q in zip(self.parts, other.parts, strict=True)]).sum(0)
 
     def sample(self, noise: Tensor) -> Tensor:
         """From uniform noise ``(batch, k)``."""

@@ -32,7 +32,7 @@ from agentc.runtime.learn.shields.box import BoxSchedule, controller_of
 from agentc.runtime.learn.slots import Relabel, Replay, State, Stateful
 from agentc.runtime.learn.trajectory import Trajectory
 from agentc.runtime.learn.transitions import transitions_of
-from agentc.runtime.learn.vector import Array, VectorEnv
+from agentc.runtime.learn.vector import Array, Budgeted, VectorEnv
 
 
 class OffPolicyLearner:
@@ -58,6 +58,8 @@ class OffPolicyLearner:
         c = self.config
         check_codes(self.architecture, trajectory.observations)
         self._legal = trajectory.legal
+        if isinstance(self.objective, SAC) and self.objective.costs is not None:
+            self.objective.costs.budgets = trajectory.budgets
         self._store(trajectory)
         if at.steps < c.warmup or len(self.replay) == 0:
             return {}
@@ -115,7 +117,8 @@ def dqn(architecture: Architecture, config: DQNConfig, generator: torch.Generato
 
 def sac(architecture: Architecture, config: SACConfig, generator: torch.Generator, env: VectorEnv) -> OffPolicyLearner:
     """The learner of ``train sac``."""
-    return _composed(config, SAC(architecture, config, generator), replay_of(config), env)
+    costs = tuple(env.budgets) if isinstance(env, Budgeted) else ()
+    return _composed(config, SAC(architecture, config, generator, costs=costs), replay_of(config), env)
 
 
 def rlpd(

@@ -50,10 +50,8 @@ class DQNConfig(OffPolicyConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class SACConfig(OffPolicyConfig):
-    """``train sac``."""
-
-    algorithm: ClassVar[str] = "sac"
+class SoftConfig(OffPolicyConfig):
+    """What ``sac`` and ``rlpd`` are told."""
 
     critics: int = 2
     layer_norm: bool = False
@@ -64,7 +62,18 @@ class SACConfig(OffPolicyConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class RLPDConfig(SACConfig):
+class SACConfig(SoftConfig):
+    """``train sac``."""
+
+    algorithm: ClassVar[str] = "sac"
+
+    budget_kp: float = 0.1
+    budget_ki: float = 0.01
+    budget_kd: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class RLPDConfig(SoftConfig):
     """``train rlpd``: ``data`` fills ``prior_share`` of each batch."""
 
     algorithm: ClassVar[str] = "rlpd"

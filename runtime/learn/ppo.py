@@ -9,7 +9,10 @@ Deviations: values and log-probabilities of a rollout are computed in one pass a
 acted; illegal actions are masked out of the distribution (Huang and Ontañón, 2022), whose masks are replayed from
 the constraint's states; losses and entropies are means over decisions: a step with a single legal action is none.
 ``legal_coef`` adds minus the logarithm of the legal mass of the unmasked distribution, so that the policy learns to
-do without its mask. Demonstrations may be cloned before and during training
+do without its mask. Where costs have budgets, they have critics of their own, and ``budget_method`` says how they are
+kept: multipliers weigh the advantages of costs against those of rewards
+(:mod:`agentc.runtime.learn.objectives.costs`), or each update is projected onto the budgets
+(:mod:`agentc.runtime.learn.objectives.projection`). Demonstrations may be cloned before and during training
 (:mod:`agentc.runtime.learn.demonstrations.cloning`); networks are then computed with torch, not by hand.
 """
 
@@ -33,12 +36,15 @@ from agentc.runtime.learn.learner import Moment
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.networks.dense import DenseActor, DenseActorCritic, is_dense
 from agentc.runtime.learn.networks.encoders import check_codes
+from agentc.runtime.learn.objectives.base import named, part
 from agentc.runtime.learn.objectives.clipped import clipped_objective, decision_mean, normalized, value_loss
 from agentc.runtime.learn.objectives.clipped_dense import DenseClipped
+from agentc.runtime.learn.objectives.costs import CostCritic, charged
+from agentc.runtime.learn.objectives.projection import Projection, Rollout
 from agentc.runtime.learn.optimizer import FlatAdam, learned, refuse, restore_learned
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.trajectory import Evaluation, Trajectory
-from agentc.runtime.learn.vector import Array, VectorEnv
+from agentc.runtime.learn.vector import Array, Budgeted, VectorEnv
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,11 @@ class PPOConfig(CloningConfig):
     target_kl: float = 0.0
     privileged: str = ""
     shield: bool = False
+    budget_method: str = "lagrangian"
     budget_kp: float = 0.1
     budget_ki: float = 0.01
     budget_kd: float = 0.01
+    budget_radius: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +104,18 @@ class PPOLearner:
     """Weights and optimiser, and how a trajectory changes them."""
 
     def __init__(
-        self, architecture: Architecture, config: PPOConfig, generator: torch.Generator, *, by_hand: bool = True
+        self,
+        architecture: Architecture,
+        config: PPOConfig,
+        generator: torch.Generator,
+        *,
+        by_hand: bool = True,
+        costs: tuple[str, ...] = (),
     ) -> None:
         """Build a network with weights drawn from ``generator``.
 
-        ``by_hand`` computes small dense networks without torch (:mod:`agentc.runtime.learn.networks.dense`).
+        ``by_hand`` computes small dense networks without torch (:mod:`agentc.runtime.learn.networks.dense`); ``costs``
+        are those that have a budget.
         """
         self.config = config
         self.architecture = architecture
@@ -116,6 +131,11 @@ class PPOLearner:
             self._dense = dense
         self.cycle = config.rollout
         self._credit = CREDITS[config.credit](config.discount, config.gae_lambda)
+        self._costs = CostCritic(costs, architecture, config, generator) if costs else None
+        self._projection = None
+        if costs and config.budget_method == "projection":
+            self._projection = Projection(self.network, config.budget_radius)
+        self._kept: dict[str, float] = {}
 
     def prepare(self, randomness: np.random.Generator) -> None:
         """Clone demonstrations, before the first rollout of a run."""
@@ -127,15 +147,19 @@ class PPOLearner:
         assert trajectory is not None
         c = self.config
         rate = c.rate(at.steps - trajectory.steps * trajectory.num_envs)  # that of the update's beginning
-        return asdict(self.update(trajectory, trajectory.rewards, rate, randomness, (at.steps, at.updates)))
+        figures = asdict(self.update(trajectory, trajectory.rewards, rate, randomness, (at.steps, at.updates)))
+        return figures | self._kept
 
     def state(self) -> dict[str, Array]:
-        """Weights and optimiser."""
-        return learned(self.network, self.optimizer)
+        """Weights and optimiser, and those of the critic of costs."""
+        own = learned(self.network, self.optimizer)
+        return own if self._costs is None else own | named("costs", self._costs.state())
 
     def restore(self, state: State) -> None:
         """Back from :meth:`state`."""
         restore_learned(self.network, self.optimizer, state)
+        if self._costs is not None:
+            self._costs.restore(part(state, "costs"))
 
     def worth(self, observation: Mapping[str, Array]) -> NDArray[np.float32]:
         """The critic's values ``(batch,)`` of observations by part."""
@@ -196,6 +220,10 @@ class PPOLearner:
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is found in the loss, and named
             advantages = self._credit(trajectory, rewards, before)
             targets = advantages + before.values
+        costs = {} if self._costs is None else self._costs.advantages(self.network, trajectory)
+        ahead = None if self._projection is None else self._projection.weights()
+        if costs and ahead is None:
+            advantages = charged(advantages, costs, trajectory.budgets)
         columns = tuple(a.reshape(-1) for a in (before.log_probs, advantages, targets, before.values))
         legal = trajectory.masks
         decided, share = decisions(trajectory, legal)
@@ -221,12 +249,30 @@ class PPOLearner:
             count += batches
             if c.target_kl > 0.0 and moved / batches > c.target_kl:
                 break
+        if self._costs is not None:
+            self._kept = {"cost_value_loss": self._costs.learn(learning_rate, randomness, at)}
+        if self._projection is not None and ahead is not None:
+            flat = {name: torch.from_numpy(array.reshape(-1)) for name, array in costs.items()}
+            rows = self._judged(trajectory, legal, before, decided)
+            self._kept |= self._projection(ahead, rows, flat, trajectory.budgets)
         policy_loss, error, entropy, kl, clip_fraction, grad_norm, mass = (sums / count).tolist()
         spread = float(targets.var())
         explained = 1.0 - float(advantages.var()) / spread if spread > 0.0 else 0.0
         imitated = 0.0 if self._cloning is None else self._cloning.mean_loss
         found = (policy_loss, error, entropy, kl, clip_fraction, grad_norm, explained)
         return UpdateStatistics(*found, learning_rate, epochs, share, mass, imitated)
+
+    def _judged(
+        self,
+        trajectory: Trajectory,
+        legal: NDArray[np.bool_] | None,
+        before: Evaluation,
+        decided: NDArray[np.bool_] | None,
+    ) -> Rollout:
+        """The steps of a trajectory as a projection reads them."""
+        inputs = self.network.inputs({k: a.reshape(-1, *a.shape[2:]) for k, a in trajectory.observations.items()})
+        made = None if decided is None else torch.from_numpy(decided)
+        return Rollout(inputs, _flat(legal), _flat(trajectory.actions), _flat(before.log_probs), made)
 
     def _minibatches(
         self,
@@ -313,7 +359,8 @@ class PPOLearner:
 
 def ppo(architecture: Architecture, config: PPOConfig, generator: torch.Generator, env: VectorEnv) -> PPOLearner:
     """The learner of ``train ppo``."""
-    return PPOLearner(architecture, config, generator)
+    costs = tuple(env.budgets) if isinstance(env, Budgeted) else ()
+    return PPOLearner(architecture, config, generator, costs=costs)
 
 
 def decisions(trajectory: Trajectory, legal: NDArray[np.bool_] | None) -> tuple[NDArray[np.bool_] | None, float]:

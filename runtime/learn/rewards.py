@@ -1,7 +1,7 @@
 """M2 monitor, learner's side: the rewards that learning sees, from those that the spec pays.
 
-The spec's reward (``runtime/reward.py``) arrives in the trajectory. Here it is scaled, a bonus is added, and what
-breaks a budget is charged for (:mod:`agentc.runtime.learn.budgets`); what is reported stays the reward itself.
+The spec's reward (``runtime/reward.py``) arrives in the trajectory. Here it is scaled and a bonus is added; what is
+reported stays the reward itself. Costs are followed beside it (:mod:`agentc.runtime.learn.budgets`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from agentc.runtime.learn.configuration import CollectingConfig, TrainingConfig
 from agentc.runtime.learn.normalize import RewardScale
 from agentc.runtime.learn.novelty import Novelty
 from agentc.runtime.learn.slots import State
-from agentc.runtime.learn.trajectory import Trajectory
+from agentc.runtime.learn.trajectory import Budget, Trajectory
 from agentc.runtime.learn.vector import Array
 
 
@@ -33,7 +33,7 @@ class LearningReward:
         self._scale = RewardScale(num_envs, config.discount)
         self._explores, self._novelty = novelty > 0.0, Novelty(novelty)
         gains = gains_of(config)
-        self._budgets = Budgets(budgets, gains, num_envs) if budgets and gains is not None else None
+        self._budgets = Budgets(budgets, gains, num_envs, config.rollout) if budgets and gains is not None else None
 
     def rewards(self, trajectory: Trajectory, rewards: NDArray[np.float32]) -> NDArray[np.float32]:
         """The rewards ``(T, N)`` that learning sees."""
@@ -41,10 +41,14 @@ class LearningReward:
             rewards = self._scale.scale(rewards, trajectory.ended)
         if self._explores:
             rewards = rewards + self._novelty.bonus(trajectory)
-        if self._budgets is not None:
-            self._budgets.observe(trajectory)
-            rewards = self._budgets.charged(rewards, trajectory)
         return rewards
+
+    def budgets(self, trajectory: Trajectory) -> dict[str, Budget]:
+        """How the budgets stand after a trajectory."""
+        if self._budgets is None:
+            return {}
+        self._budgets.observe(trajectory)
+        return self._budgets.standing()
 
     def figures(self) -> dict[str, float]:
         """The multipliers, and what the last episodes cost, for the log."""

@@ -233,7 +233,8 @@ class _Run:
         return {key: total / counts[key] for key, total in sums.items()}
 
     def _learn(self, trajectory: Trajectory) -> Mapping[str, float]:
-        seen = trajectory.paying(self.rewards.rewards(trajectory, trajectory.rewards))
+        rewards = self.rewards.rewards(trajectory, trajectory.rewards)
+        seen = trajectory.paying(rewards, self.rewards.budgets(trajectory))
         moment = Moment(self.steps, self.config.steps, self.updates)
         figures = {**self.learner.learn(seen, self.randomness, moment), **self.rewards.figures()}
         if self.config.normalize_observations and self.vectors:

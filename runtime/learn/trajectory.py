@@ -47,6 +47,19 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """How a budget stands: ``multiplier`` weighs the cost against the reward.
+
+    ``excess`` is how far the latest episodes were above the limit on average (below it: negative), None while none
+    has ended; ``length`` how many steps they had.
+    """
+
+    multiplier: float
+    excess: float | None = None
+    length: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Trajectory:
     """``T`` steps of ``N`` environments.
 
@@ -63,7 +76,7 @@ class Trajectory:
     what the monitors said of each step, before autoreset: arrays ``(T, N, ...)`` by name, by convention ``state``
     and ``next_state`` (the automata's) and ``letter`` (the truth of the atoms). ``roles`` int64 ``(T, N)``: whose
     step it was. ``decided`` bool ``(T, N)``: which steps enter losses; None is all. ``tokens``: of a language
-    model.
+    model. ``budgets``: how the costs stand that have a limit, by name.
     """
 
     observations: Mapping[str, Array]
@@ -84,6 +97,7 @@ class Trajectory:
     roles: NDArray[np.int64] | None = None
     decided: NDArray[np.bool_] | None = None
     tokens: Tokens | None = None
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -107,9 +121,9 @@ class Trajectory:
             return None
         return self.legal.masks(self.constraint)
 
-    def paying(self, rewards: NDArray[np.float32]) -> Trajectory:
-        """The same with other rewards."""
-        return replace(self, rewards=rewards)
+    def paying(self, rewards: NDArray[np.float32], budgets: Mapping[str, Budget] | None = None) -> Trajectory:
+        """The same with other rewards, and budgets as they stand now."""
+        return replace(self, rewards=rewards, budgets=budgets or {})
 
 
 @dataclass(frozen=True, slots=True)

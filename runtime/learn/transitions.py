@@ -22,7 +22,7 @@ class Transitions:
     """A batch of ``B`` steps. ``masks`` and ``next_masks`` are the legal choices ``(B, n)``, where constrained.
 
     ``weights`` float32 ``(B,)``: what each counts for in a loss, None for 1. ``ended`` bool ``(B,)``: where the
-    episode ended with this step.
+    episode ended with this step. ``costs`` float32 ``(B, K)``: what the costs that have budgets were charged.
     """
 
     observations: Mapping[str, Array]
@@ -36,6 +36,7 @@ class Transitions:
     next_masks: NDArray[np.bool_] | None = None
     weights: NDArray[np.float32] | None = None
     ended: NDArray[np.bool_] | None = None
+    costs: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.rewards)
@@ -109,4 +110,11 @@ def transitions_of(trajectory: Trajectory, discount: float) -> Transitions:
         constraint,
         next_constraint,
         ended=trajectory.ended.reshape(-1).copy(),
+        costs=_costs(trajectory),
     )
+
+
+def _costs(trajectory: Trajectory) -> NDArray[np.float32] | None:
+    if not trajectory.budgets:
+        return None
+    return np.stack([trajectory.costs[name].reshape(-1) for name in trajectory.budgets], axis=1).astype(np.float32)

@@ -64,6 +64,12 @@ class HistoryVector:
         found: spaces.Box | None = getattr(self._env, "task_space", None)
         return found
 
+    @property
+    def budgets(self) -> dict[str, float]:
+        """The limits of costs, as of the environment inside."""
+        found: dict[str, float] = getattr(self._env, "budgets", {})
+        return found
+
     def reset(self, seed: int | None) -> Observation:
         """Start new episodes."""
         return self._begun(self._env.reset(seed), np.ones(self.num_envs, np.bool_))

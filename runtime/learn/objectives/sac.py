@@ -10,6 +10,8 @@ With ``critics`` above 2, ``layer_norm``, several ``updates`` a step and recorde
 RLPD: Ball et al., "Efficient Online Reinforcement Learning with Offline Data" (2023); the target is then the least of
 2 random critics, the policy climbs the mean of all (section 4.3).
 
+Costs that have budgets have critics of their own (:mod:`agentc.runtime.learn.objectives.soft_costs`).
+
 Deviations: the log-deviation is squeezed into [-5, 2] by ``tanh``; weights begin orthogonal.
 """
 
@@ -30,7 +32,8 @@ from agentc.runtime.learn.networks.actor_critic import ActorCritic, Inputs
 from agentc.runtime.learn.networks.critics import Critics
 from agentc.runtime.learn.objectives.base import column, named, part, tensor
 from agentc.runtime.learn.objectives.sac_dense import DenseSoft, is_dense
-from agentc.runtime.learn.off_policy_config import SACConfig
+from agentc.runtime.learn.objectives.soft_costs import SoftCosts
+from agentc.runtime.learn.off_policy_config import SoftConfig
 from agentc.runtime.learn.optimizer import FlatAdam, Target, refuse, restore_weights, weights_of
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.transitions import Transitions
@@ -66,7 +69,7 @@ class Warming(StochasticActor):
 class Temperature:
     """The weight of the entropy, learned by Adam on its logarithm; or fixed."""
 
-    def __init__(self, config: SACConfig) -> None:
+    def __init__(self, config: SoftConfig) -> None:
         self._fixed = config.entropy_weight if config.entropy_weight > 0.0 else None
         self._log, self._first, self._second, self._count = math.log(config.initial_temperature), 0.0, 0.0, 0
 
@@ -99,9 +102,18 @@ class SAC:
     """The policy, its critics and temperature, and one gradient step of each on a batch."""
 
     def __init__(
-        self, architecture: Architecture, config: SACConfig, generator: torch.Generator, *, by_hand: bool = True
+        self,
+        architecture: Architecture,
+        config: SoftConfig,
+        generator: torch.Generator,
+        *,
+        by_hand: bool = True,
+        costs: tuple[str, ...] = (),
     ) -> None:
-        """``by_hand`` derives the gradients of dense networks without autograd (``sac_dense.py``)."""
+        """``by_hand`` derives the gradients of dense networks without autograd (``sac_dense.py``).
+
+        ``costs`` are those that have a budget; their critics are computed with autograd, and so is the policy then.
+        """
         self._config = config
         self._head = architecture.action
         self.network = ActorCritic(architecture, generator)
@@ -111,7 +123,8 @@ class SAC:
         self._target = Target(Critics(architecture, config.critics, None, config.layer_norm), self._critic_adam.weights)
         self._temperature = Temperature(config)
         self._by_hand: DenseSoft | None = None
-        if by_hand and is_dense(architecture, self._critics):
+        self.costs = SoftCosts(costs, architecture, generator) if costs else None
+        if by_hand and not costs and is_dense(architecture, self._critics):
             nets = (self.network, self._critics, self._target.network)
             self._by_hand = DenseSoft(*nets, self._policy_adam, self._critic_adam)
         self.actor = Warming(self.network, config.warmup)
@@ -130,6 +143,13 @@ class SAC:
             later = self._next_value(following, batch, randomness)
             targets = column(batch.rewards) + column(batch.discounts) * later
         critic_loss, value = self._critic_step(inputs, batch, targets, learning_rate, at)
+        figures = {}
+        if self.costs is not None:
+            with torch.no_grad():
+                policy = self._policy(following, batch.next_masks)
+            settings = (learning_rate, self._config.max_grad_norm, self._config.tau)
+            loss = self.costs.step(inputs, following, policy, batch, settings, randomness, at)
+            figures["cost_value_loss"] = loss
         actor_loss, entropy = self._policy_step(inputs, batch, learning_rate, randomness, at)
         self._target.follow(self._config.tau)
         return {
@@ -138,6 +158,7 @@ class SAC:
             "value": value,
             "entropy": entropy,
             "temperature": self._temperature.value,
+            **figures,
         }
 
     def _step_by_hand(
@@ -226,7 +247,7 @@ class SAC:
         policy = self._policy(inputs, batch.masks)
         if isinstance(policy, Categorical):
             with torch.no_grad():
-                values = self._pessimistic(self._critics(inputs))
+                values = self._pessimistic(self._critics(inputs)) - self._weighed(inputs, None)
             logs = policy.log_probs.masked_fill(policy.log_probs == -math.inf, 0.0)
             loss = (policy.log_probs.exp() * (alpha * logs - values)).sum(-1).mean()
             entropies = policy.entropy().detach()
@@ -237,9 +258,12 @@ class SAC:
         else:
             noise = column(randomness.standard_normal(policy.mean.shape, np.float32))
             actions, log_probs = policy.rsample(noise)
-            loss = (alpha * log_probs - self._pessimistic(self._critics(inputs, actions))).mean()
+            values = self._pessimistic(self._critics(inputs, actions)) - self._weighed(inputs, actions)
+            loss = (alpha * log_probs - values).mean()
             entropies = -log_probs.detach()
             excess = float(entropies.mean()) + self._head.size
+        if self.costs is not None:
+            loss = loss / (1.0 + self.costs.total)
         refuse(("loss", float(loss.detach())), at=at)
         self._policy_adam.descend(loss, learning_rate, c.max_grad_norm, at, epsilon=1e-8)
         self._temperature.step(excess, learning_rate)
@@ -247,6 +271,9 @@ class SAC:
 
     def _pessimistic(self, values: Tensor) -> Tensor:
         return torch.minimum(values[0], values[1]) if len(values) == 2 else values.mean(0)
+
+    def _weighed(self, inputs: Inputs, actions: Tensor | None) -> Tensor | float:
+        return 0.0 if self.costs is None else self.costs.weighed(inputs, actions)
 
     # ------------------------------------------------------------ state
 
@@ -259,6 +286,7 @@ class SAC:
             **named("policy_adam", self._policy_adam.state()),
             **named("critic_adam", self._critic_adam.state()),
             **named("temperature", self._temperature.state()),
+            **({} if self.costs is None else named("costs", self.costs.state())),
         }
 
     def restore(self, state: State) -> None:
@@ -269,3 +297,5 @@ class SAC:
         self._policy_adam.restore(part(state, "policy_adam"))
         self._critic_adam.restore(part(state, "critic_adam"))
         self._temperature.restore(part(state, "temperature"))
+        if self.costs is not None:
+            self.costs.restore(part(state, "costs"))

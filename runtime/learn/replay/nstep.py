@@ -35,6 +35,8 @@ class NStep:
         # Every waiting row grows by this step where its episode still runs.
         for row, alive in zip(self._waiting, self._alive, strict=True):
             row["rewards"][alive] += row["discounts"][alive] * now["rewards"][alive]
+            if "costs" in now:
+                row["costs"][alive] += row["discounts"][alive, None] * now["costs"][alive]
             for name, array in now.items():
                 if name.startswith("next_"):
                     row[name][alive] = array[alive]

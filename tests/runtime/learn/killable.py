@@ -77,6 +77,9 @@ SPECS = {
     "ppo": (PAID, "ppo { steps = 280; envs = 2; rollout = 20; epochs = 2; minibatches = 2; normalize_rewards = true; "
                   "novelty = 0.1; NORMAL }"),
     "ppo history": (PAID, "ppo { steps = 240; envs = 2; rollout = 20; epochs = 1; minibatches = 2; history = 3 }"),
+    "ppo projection": (PAID, "ppo { steps = 144; envs = 2; rollout = 12; epochs = 1; minibatches = 1; "
+                             "budget_method = projection }"),
+    "sac budget": (PAID, "sac { steps = 160; rollout = 20; warmup = 40; batch = 4; layers = 1; n_step = 2 }"),
     "tgpo": (CART, "tgpo { steps = 384; envs = 4; rollout = 12; pool = 12; minibatches = 2; epochs = 1; "
                    "scored = 8; rolled = 2 }"),
     "npc": (CART, "npc { steps = 8; rollout = 1; batch = 4; NORMAL }"),
