@@ -67,6 +67,18 @@ class DeclaredRows:
             self._left = np.maximum(self._left - 1, 0)
         return terminated, truncated
 
+    def paid(self) -> NDArray[np.float64]:
+        """Systems pay nothing themselves."""
+        return np.zeros(len(self._left))
+
+    def mask(self) -> NDArray[np.bool_] | None:
+        """The legal commands, where a system has some."""
+        return self.batch.mask()
+
+    def observation(self) -> Array:
+        """What every row shows, ``(N, d)``."""
+        return self.batch.observation()
+
     def _begun(self, drawn: Situation, values: Mapping[str, Any]) -> Situation:
         """The start that was drawn, with some states as they are told by name."""
         state = [float(values.get(name, x)) for name, x in zip(self._states, drawn.state, strict=True)]

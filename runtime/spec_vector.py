@@ -38,6 +38,7 @@ from agentc.runtime.shielded import fitting, joined, numbers_of
 from agentc.runtime.spec_declared import DeclaredRows
 from agentc.runtime.spec_env import time_limit_of
 from agentc.runtime.spec_observation import AUTOMATON, OBSERVATION, TIME_LEFT, AutomatonCode, Layout, Mode
+from agentc.runtime.spec_rows import Rows, world_rows
 from agentc.runtime.spec_signals import SignalFunction, SignalSource, needed_signals
 
 REMEMBERED_LETTERS = 1 << 16
@@ -82,7 +83,8 @@ class SpecVectorEnv:
         """What an episode may cost on average, by the name of the cost."""
         self._costs = Costs(agent.costs, agent.declared, num_envs) if agent.costs else None
         names = tuple(dict.fromkeys((*needed_signals(machine.atoms), *(self._costs.signals if self._costs else ()))))
-        self._rows = self._declared_rows(first, names) if make is None and signals is None else None
+        own = make is None and signals is None
+        self._rows = self._rows_of(first, names, snapshots or shield is not None) if own else None
         copies = range(1, num_envs if self._rows is None else 1)
         self._envs = [first, *((make or self._declared)() for _ in copies)]
         if snapshots and self._rows is None:
@@ -95,7 +97,7 @@ class SpecVectorEnv:
         self._sources = [SignalSource(env, self.compiled, names, signals) for env in self._envs]
         labeller = Labeller(self.rewards.monitor.atoms, self.compiled.agent.declared)
         remembers = self._sources[0].repeats and not labeller.needs_previous and self._costs is None
-        self._columns: _Letters | _Columns | DeclaredRows
+        self._columns: _Letters | _Columns | Rows
         self._columns = self._rows or (_Letters(self._sources, labeller) if remembers else _Columns(self._sources))
         self.horizon = time_limit_of(first, self.compiled, horizon)
         self._code = AutomatonCode(machine)
@@ -129,20 +131,30 @@ class SpecVectorEnv:
 
     @property
     def batched(self) -> bool:
-        """Whether the environments are one declared system that is stepped at once, not N copies in a loop."""
+        """Whether the environments are stepped at once, as arrays, not N copies in a loop."""
         return self._rows is not None
 
-    def _declared_rows(self, first: gymnasium.Env[Any, Any], names: Sequence[str]) -> DeclaredRows | None:
-        """The rows of a declared system, where it has all of the signals itself."""
+    @property
+    def stepping(self) -> str:
+        """How the environments are stepped, as a phrase."""
+        one = "environment" if self.num_envs == 1 else "environments"
+        return f"{self.num_envs} {one}, stepped {'at once' if self.batched else 'one after the other'}"
+
+    def _rows_of(self, first: gymnasium.Env[Any, Any], names: Sequence[str], more: bool) -> Rows | None:
+        """The rows of a declared system that has all of the signals itself, or of an engine that steps many at once.
+
+        ``more``: snapshots or a shield, which of all engines only a declared system has.
+        """
         bare = first.unwrapped
-        if not isinstance(bare, DeclaredEnv) or not set(names) <= set(bare.signals):
-            return None
-        return DeclaredRows(bare, names, self.num_envs)
+        if isinstance(bare, DeclaredEnv):
+            return DeclaredRows(bare, names, self.num_envs) if set(names) <= set(bare.signals) else None
+        return None if more else world_rows(first, self.compiled.agent, names, self.num_envs)
 
     def _numbers(self) -> Callable[[], NDArray[np.int64]]:
         """What says the numbers of the states that the rows are in."""
         if self._rows is None:
             return numbers_of(self._envs)
+        assert isinstance(self._rows, DeclaredRows)
         rows, numbering = self._rows, Numbering(self._rows.batch.system.states)
         return lambda: numbering.codes(rows.batch.state)
 
@@ -158,8 +170,8 @@ class SpecVectorEnv:
         buffer = self._next_buffer()
         if self._rows is not None:
             self._rows.reset(seeds, self.options)
-            self._own_mask = self._rows.batch.mask()
-            buffer.put_all(self._rows.batch.observation())
+            self._own_mask = self._rows.mask()
+            buffer.put_all(self._rows.observation())
         else:
             self._own_mask = self._reset_copies(seeds, buffer)
         if self._shield is not None:
@@ -186,8 +198,9 @@ class SpecVectorEnv:
         self._own_mask = None if self._own_mask is None else self._own_mask.copy()
         if self._rows is not None:
             terminated, truncated = self._rows.step(actions)
-            buffer.put_all(self._rows.batch.observation())
-            self._own_mask = self._rows.batch.mask()
+            given = self._rows.paid()
+            buffer.put_all(self._rows.observation())
+            self._own_mask = self._rows.mask()
         else:
             terminated, truncated = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
             self._step_copies(actions, buffer, given, terminated, truncated, self._own_mask)
@@ -212,8 +225,8 @@ class SpecVectorEnv:
             info = self._statistics(done)
             if self._rows is not None:
                 self._rows.restart(np.flatnonzero(ended).tolist(), self.options)
-                buffer.put_all(self._rows.batch.observation())
-                self._own_mask = self._rows.batch.mask()
+                buffer.put_all(self._rows.observation())
+                self._own_mask = self._rows.mask()
             else:
                 self._restart_copies(np.flatnonzero(ended).tolist(), buffer, self._own_mask)
             if self._shield is not None:
@@ -254,8 +267,8 @@ class SpecVectorEnv:
         buffer = self._next_buffer()
         if self._rows is not None:
             self._rows.restore({k[5:]: a for k, a in state.items() if k.startswith("rows/")})
-            self._own_mask = self._rows.batch.mask()
-            buffer.put_all(self._rows.batch.observation())
+            self._own_mask = self._rows.mask()
+            buffer.put_all(self._rows.observation())
         else:
             self._own_mask = self._replay(state, buffer)
         if self._shield is not None:
@@ -302,7 +315,7 @@ class SpecVectorEnv:
 
     def _reset_copies(self, seeds: Sequence[int | None], buffer: _Buffer) -> NDArray[np.bool_] | None:
         """Reset every copy; the legal actions, if they say them."""
-        assert not isinstance(self._columns, DeclaredRows)
+        assert isinstance(self._columns, _Letters | _Columns)
         masks = []
         for i, (log, source) in enumerate(zip(self._logs, self._sources, strict=True)):
             row, info = log.reset(seeds[i], None if self.options is None else self.options(i))
@@ -315,7 +328,7 @@ class SpecVectorEnv:
         self, actions: Array, buffer: _Buffer, given: Array, terminated: Array, truncated: Array, masks: Array | None
     ) -> None:
         """Step every copy, writing what came of it into the arrays."""
-        assert not isinstance(self._columns, DeclaredRows)
+        assert isinstance(self._columns, _Letters | _Columns)
         chosen: Any = actions if self._first_action is None else (actions + self._first_action).tolist()
         put, columns, sources, logs = buffer.put, self._columns, self._sources, self._logs
         for i, env in enumerate(self._envs):
@@ -333,7 +346,7 @@ class SpecVectorEnv:
 
     def _restart_copies(self, rows: Sequence[int], buffer: _Buffer, masks: Array | None) -> None:
         """Reset the copies that have ended."""
-        assert not isinstance(self._columns, DeclaredRows)
+        assert isinstance(self._columns, _Letters | _Columns)
         for i in rows:
             row, said = self._logs[i].reset(None, None if self.options is None else self.options(i))
             buffer.put(i, row)
@@ -494,9 +507,16 @@ class _Buffer:
         for key, array in self._parts.items():
             array[i] = row[key]
 
-    def put_all(self, rows: Array) -> None:
-        """The environments' own observations, all of them, none of them parts by name."""
-        if self._flat is None:
+    def put_all(self, rows: Array | Mapping[str, Array]) -> None:
+        """The environments' own observations, all of them."""
+        if not isinstance(rows, np.ndarray):
+            if self._flat is None:
+                for key, array in self._parts.items():
+                    array[...] = rows[key]
+            else:
+                for i in range(len(self._flat)):
+                    self.put(i, {key: array[i] for key, array in rows.items()})
+        elif self._flat is None:
             self._parts[OBSERVATION][...] = rows
         elif isinstance(self._layout.base, spaces.Box):
             self._flat[:, : self._flat_size] = rows.reshape(len(rows), -1)

@@ -215,7 +215,7 @@ class TaskVectorEnv:
     def _read(self, where: Mask, *, first: bool) -> NDArray[np.int64]:
         """The letter classes of the rows of ``where``; ``first``: it is step 0 of their traces."""
         if self._known is not None:
-            classes = self._known[self.world.observation()]
+            classes: NDArray[np.int64] = self._known[self.world.observation()]
             if not (classes[where] < 0).any():
                 return classes
         signals = self.world.signals(self._names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -92,14 +92,20 @@ def train_agent(
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
     starts: Starts | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> TrainResult:
-    """Train with ``config`` in the folder of ``run``; see :func:`agentc.runtime.learn.train.train`."""
+    """Train with ``config`` in the folder of ``run``; see :func:`agentc.runtime.learn.train.train`.
+
+    ``told`` is told in a sentence how the environments are stepped.
+    """
     shield = None
     if getattr(config, "shield", False):
         from agentc.runtime.verify.model.shield import agent_shield
 
         shield = agent_shield(compiled.agent)
     env = environment(compiled, config, shield)  # before anything is written: it may not be installed
+    if told is not None and isinstance(env, SpecVectorEnv):
+        told(env.stepping)
     try:
         begin_run(run, compiled.agent)
         if shield is not None:

@@ -37,6 +37,8 @@ def command(name: str | None, form: str) -> int:
         click.echo(f"    import {environment.module}")
         if environment.install:
             click.echo(f"    not installed: {environment.install}")
+        if environment.vectorised and name is None:
+            click.echo(f"    {len(environment.vectorised)} of {len(environment.ids)} ids are stepped many at once")
         if environment.doc:
             click.echo(textwrap.fill(environment.doc, 100, initial_indent="    ", subsequent_indent="    "))
         if name is not None:
@@ -45,5 +47,8 @@ def command(name: str | None, form: str) -> int:
                 click.echo(f"      {signal.name} : {signal.type}{f'  - {signal.doc}' if signal.doc else ''}")
             if environment.ids:
                 listed = f"ids: {', '.join(environment.ids)}"
+                click.echo(textwrap.fill(listed, 100, initial_indent="    ", subsequent_indent="         "))
+            if environment.vectorised:
+                listed = f"stepped many at once: {', '.join(environment.vectorised)}"
                 click.echo(textwrap.fill(listed, 100, initial_indent="    ", subsequent_indent="         "))
     return 0

@@ -75,7 +75,8 @@ def command(
                 )
                 result, proving = ended.result, ended
             else:
-                result, proving = train_agent(compiled, config, run, resume=resume, callbacks=[progress]), None
+                result = train_agent(compiled, config, run, resume=resume, callbacks=[progress], told=progress.note)
+                proving = None
         how = "" if result.resumed is None else f", resumed {result.resumed}"
         click.echo(
             f"{name} seed {config.seed}: {result.steps:,} steps in {result.seconds:.0f} s "

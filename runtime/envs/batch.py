@@ -41,8 +41,8 @@ class BatchWorld(Protocol):
         """Act in every row: the rewards that the world itself pays, ``terminated`` and ``truncated``, each ``(N,)``."""
         ...
 
-    def observation(self) -> Array:
-        """What every row shows now, ``(N, *shape)``."""
+    def observation(self) -> Any:
+        """What every row shows now, ``(N, *shape)``; arrays by part where the space is a ``Dict``."""
         ...
 
     def signals(self, names: Iterable[str]) -> dict[str, Array]:
@@ -78,6 +78,15 @@ class BatchBinding(Protocol):
 
     def batch(self, arguments: Mapping[str, Literalish], num_envs: int) -> BatchWorld:
         """A world of N environments."""
+        ...
+
+
+@runtime_checkable
+class PartlyVectorised(Protocol):
+    """An environment binding that steps some of its environments many at once."""
+
+    def vectorised(self) -> tuple[str, ...]:
+        """Their ids."""
         ...
 
 

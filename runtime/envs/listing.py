@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agentc.lang import ast
 from agentc.lang.imports import Library
+from agentc.runtime.envs.batch import PartlyVectorised
 from agentc.runtime.envs.registry import ENGINES, SYSTEM, binding, installed
 
 
@@ -24,7 +25,8 @@ class ListedEnvironment:
 
     ``usage`` is how a spec names it, with types and defaults; ``ids`` are the environments of the family (empty if
     there is one, or if it is not installed); ``install`` is the command that installs it, None if it is there;
-    ``built`` is false for a family that no engine of this version runs.
+    ``built`` is false for a family that no engine of this version runs; ``vectorised`` are the ids that are stepped
+    many at once, as arrays, where others are stepped one after the other.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ListedEnvironment:
     ids: tuple[str, ...]
     install: str | None
     built: bool = True
+    vectorised: tuple[str, ...] = ()
 
 
 def list_environments(library: Library | None = None) -> tuple[ListedEnvironment, ...]:
@@ -107,7 +110,13 @@ def _listed(item: ast.Environment, module: str) -> ListedEnvironment:
         ids=ids,
         install=None if there or row is None else f"pip install agentspec-compiler[{row.extra}]",
         built=row is not None,
+        vectorised=_vectorised(engine) if there and not fixed else (),
     )
+
+
+def _vectorised(engine: str) -> tuple[str, ...]:
+    found = binding(engine)
+    return found.vectorised() if isinstance(found, PartlyVectorised) else ()
 
 
 def _engine(value: ast.Expr) -> tuple[str, str]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium
 import minigrid
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import load_env_creator
 from gymnasium.utils import RecordConstructorArgs
 from minigrid.core.constants import COLOR_NAMES, COLOR_TO_IDX, DIR_TO_VEC, OBJECT_TO_IDX
 from minigrid.core.world_object import Door
@@ -24,7 +24,11 @@ from minigrid.envs.babyai.core.roomgrid_level import BabyAIMissionSpace, RoomGri
 from minigrid.minigrid_env import MiniGridEnv
 
 from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.envs.minigrid_batch import VIEW, GridWorld, in_port, kind_in_port
+from agentc.runtime.envs.minigrid_layouts import UNDRAWN, undrawn
+from agentc.runtime.envs.minigrid_signals import MEMBERS
 from agentc.runtime.envs.minigrid_view import can_replace, egocentric
+from agentc.runtime.envs.minigrid_words import WORDS, words
 from agentc.runtime.envs.registry import EngineArgument, SignalReader, unknown_id
 
 if TYPE_CHECKING:
@@ -35,16 +39,6 @@ ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
 DIRECTIONS = ("right", "down", "left", "up")
 CARRIED = ("key", "ball", "box")
 COLOURS = tuple(sorted(COLOR_NAMES))
-
-WORDS = (
-    "a", "after", "and", "at", "avoid", "ball", "behind", "blue", "box", "door", "end", "fetch", "find", "from",
-    "front", "get", "go", "goal", "green", "grey", "hallway", "in", "key", "lava", "left", "matching", "must", "near",
-    "next", "object", "of", "on", "open", "opening", "pick", "purple", "put", "reach", "red", "right", "room", "rooms",
-    "square", "the", "then", "to", "traverse", "unlock", "up", "use", "yellow", "you", "your",
-)  # fmt: skip
-"""The words of MiniGrid's and BabyAI's missions; every other word counts as one more, the last."""
-
-_WORD_INDEX = {word: i for i, word in enumerate(WORDS)}
 
 
 class MiniGridReader:
@@ -57,7 +51,7 @@ class MiniGridReader:
     def __init__(self, env: MiniGridEnv, names: Sequence[str]) -> None:
         self._env = env
         self._functions: list[Callable[[], Value]] = [getattr(self, f"_{name}") for name in names]
-        self._needs_doors = bool({"door", "doors", "open_doors"}.intersection(names))
+        self._needs_doors = bool({"door", "doors", "open_doors", "locked_doors"}.intersection(names))
         self._placed_doors: list[tuple[int, int, Door]] = []
         self._last_action: int | None = None
         self._paid = False
@@ -101,6 +95,9 @@ class MiniGridReader:
 
     def _open_doors(self) -> Value:
         return sum(1 for _, _, door in self._placed_doors if door.is_open)
+
+    def _locked_doors(self) -> Value:
+        return sum(1 for _, _, door in self._placed_doors if door.is_locked and not door.is_open)
 
     def _tile(self) -> Value:
         under = self._env.grid.get(*self._env.agent_pos)
@@ -173,7 +170,7 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
             parts["mission"] = spaces.Box(0.0, 1.0, (len(WORDS) + 1,), np.float32)
         self.observation_space = spaces.Dict(parts)
         self._silent = isinstance(self._bare, RoomGridLevel)
-        self._replaced = can_replace(self._bare)
+        self._replaced = can_replace(type(self._bare))
         if self._replaced:
             # what `step` and `reset` of MiniGrid call for their observation
             self._bare.gen_obs = self._observe  # type: ignore[method-assign]
@@ -187,8 +184,8 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
                 return super().reset(seed=seed, options=options)
             with redirect_stdout(io.StringIO()):
                 return super().reset(seed=seed, options=options)
-        except (gymnasium.error.DependencyNotInstalled, OSError) as error:  # the WFC family: a package, or its patterns
-            raise AgentcError([report("AS0910", None, name=self._bare, reason=error)]) from error
+        except UNDRAWN as error:
+            raise undrawn(self._bare, error) from error
 
     def look(self) -> dict[str, Any]:
         """The observation of the present state."""
@@ -212,7 +209,7 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
             code = 0 if held is None else 1 + 6 * CARRIED.index(held.type) + COLOR_TO_IDX[held.color]
             made["carrying"] = np.int64(code)
         if self._tells:
-            made["mission"] = _words(observation["mission"]).copy()
+            made["mission"] = words(observation["mission"]).copy()
         return made
 
     def _whole_grid(self) -> Any:
@@ -220,14 +217,6 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
         x, y = self._bare.agent_pos
         image[x, y] = (OBJECT_TO_IDX["agent"], 0, self._bare.agent_dir)
         return image
-
-
-@cache
-def _words(mission: str) -> Any:
-    bag = np.zeros(len(WORDS) + 1, np.float32)
-    for word in mission.replace(",", " ").lower().split():
-        bag[_WORD_INDEX.get(word, len(WORDS))] = 1.0
-    return bag
 
 
 class MiniGridBinding:
@@ -240,8 +229,8 @@ class MiniGridBinding:
         EngineArgument("view", "text", "partial", choices=("partial", "full")),
     )
     signals = (
-        "carrying", "carrying_color", "door", "doors", "open_doors", "tile", "front", "front_color", "x", "y",
-        "direction", "mission", "steps", "solved", "action",
+        "carrying", "carrying_color", "door", "doors", "open_doors", "locked_doors", "tile", "front", "front_color",
+        "x", "y", "direction", "mission", "steps", "solved", "action",
     )  # fmt: skip
 
     def ids(self) -> tuple[str, ...]:
@@ -249,6 +238,20 @@ class MiniGridBinding:
         if "MiniGrid-Empty-5x5-v0" not in gymnasium.registry:  # a program may have cleared the registry
             minigrid.register_minigrid_envs()  # type: ignore[no-untyped-call]
         return tuple(name for name in gymnasium.registry if name.startswith(("MiniGrid-", "BabyAI-")))
+
+    def vectorised(self) -> tuple[str, ...]:
+        """Those of them that :class:`GridWorld` steps at once."""
+        kinds: dict[str, object] = {
+            name: load_env_creator(str(gymnasium.spec(name).entry_point)) for name in self.ids()
+        }
+        return tuple(
+            name
+            for name, kind in kinds.items()
+            if isinstance(kind, type)
+            and issubclass(kind, MiniGridEnv)
+            and kind_in_port(kind)
+            and gymnasium.spec(name).kwargs.get("agent_view_size", VIEW) == VIEW
+        )
 
     def make(self, arguments: Mapping[str, Literalish], render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
         """A new environment whose observations are arrays."""
@@ -270,6 +273,14 @@ class MiniGridBinding:
     def horizon(self, arguments: Mapping[str, Literalish]) -> int | None:
         """``max_steps``."""
         return int(cast(int, arguments["max_steps"]))
+
+    def rows(self, env: gymnasium.Env[Any, Any], num_envs: int) -> GridWorld | None:
+        """The world of N environments like ``env``, where the vectorised port has its task."""
+        return GridWorld(env, num_envs) if in_port(env) else None
+
+    def members(self, name: str) -> tuple[str, ...] | None:
+        """The members of an enum signal, in the order of the world's codes."""
+        return MEMBERS.get(name)
 
     def reader(self, env: gymnasium.Env[Any, Any], names: Sequence[str]) -> SignalReader:
         """Reads the grid and what is in it."""

@@ -24,9 +24,8 @@ _OUTSIDE = Wall()
 _WALL: Code = _OUTSIDE.encode()
 
 
-def can_replace(env: MiniGridEnv) -> bool:
-    """Whether the environment observes in MiniGrid's standard way, so that :func:`egocentric` is the same."""
-    kind = type(env)
+def can_replace(kind: type[MiniGridEnv]) -> bool:
+    """Whether environments of a class observe in MiniGrid's standard way, so that :func:`egocentric` is the same."""
     return kind.gen_obs is MiniGridEnv.gen_obs and kind.gen_obs_grid is MiniGridEnv.gen_obs_grid
 
 
@@ -78,12 +77,12 @@ def _visible(seen: list[Any], size: int) -> list[int]:
             cell = seen[j * size + i]
             if cell is None or cell.see_behind():
                 clear |= 1 << i
-        rows[j], reached = _spread(size, reached, clear)
+        rows[j], reached = spread(size, reached, clear)
     return rows
 
 
 @cache
-def _spread(size: int, reached: int, clear: int) -> tuple[int, int]:
+def spread(size: int, reached: int, clear: int) -> tuple[int, int]:
     """The cells of a row that are seen, and those of the next row ahead that are reached from it."""
     ahead = 0
     for i in range(size - 1):

@@ -82,5 +82,5 @@ def test_other_ways_to_observe_are_left_alone() -> None:
         def gen_obs(self):
             return super().gen_obs()
 
-    assert not can_replace(Custom())
-    assert can_replace(EmptyEnv())
+    assert not can_replace(Custom)
+    assert can_replace(EmptyEnv)
