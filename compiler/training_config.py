@@ -97,6 +97,13 @@ _RUN = (
     Setting("rollout", "int", 128, "Steps of each environment between two lines of the log.", 1, 1_000_000),
     Setting("minutes", "float", 0.0, "Stop after this much time even if `steps` are left; 0 for no limit.", 0),
     Setting("checkpoint", "duration", 30.0, "Time between two checkpoints.", 0),
+    Setting(
+        "sentinel",
+        "choice",
+        "stop",
+        "What `agentc train` does with a run that has collapsed: stop it with its last episode, or only warn.",
+        choices=("stop", "warn", "off"),
+    ),
 )
 _ADAM = (
     Setting("learning_rate", "float", 1e-3, "Step size of Adam.", 0, 1, low_open=True),

@@ -54,6 +54,8 @@ class RewardMonitor:
         self.monitor = Monitor(machine.programs, num_envs, signals)
         self._paid = np.zeros((len(machine.payments), num_envs), np.bool_)
         self._owed = np.zeros(num_envs)
+        self.earned = np.zeros((len(machine.payments) + 2, num_envs))
+        """What each payment, the explicit machine and the shaping paid in the episodes under way, in this order."""
         self._phi = np.zeros(num_envs)
         self._tables = [[np.array(row) for row in s.potentials] for s in machine.shapings]
         m = machine.machine
@@ -76,6 +78,7 @@ class RewardMonitor:
         node, owed = self._edges(codes)
         self.node[where] = node[where]
         self._owed[where] = owed[where]
+        self.earned[:, where] = 0.0
         self._phi[where] = self._potential()[where]
         return codes
 
@@ -96,20 +99,26 @@ class RewardMonitor:
         time_limit = nowhere if time_limit is None else time_limit
         truncated = nowhere if truncated is None else truncated
         codes = self._read(valuations, None)
-        reward = self._owed.copy()
+        reward, sums = self._owed.copy(), self.earned
+        sums[-2] += self._owed
         self._owed[:] = 0.0
         over = terminated.copy()
         shared: Mask | None = None
         for at, term in enumerate(self.machine.payments):
             if term.kind == "step":
                 reward += term.amount
+                sums[at] += term.amount
                 continue
             code = codes[term.program]
             if term.kind == "prop":
-                reward += term.amount * (code >= HOLDS)
+                paid = term.amount * (code >= HOLDS)
+                reward += paid
+                sums[at] += paid
                 continue
             decided = code == (FALSE if term.kind == "safe" else TRUE)
-            reward += term.amount * (decided & ~self._paid[at])
+            paid = term.amount * (decided & ~self._paid[at])
+            reward += paid
+            sums[at] += paid
             self._paid[at] |= decided
             if term.kind == "safe":
                 if term.ends is not False:
@@ -124,6 +133,7 @@ class RewardMonitor:
             over |= shared
         self.node, earned = self._edges(codes)
         reward += earned
+        sums[-2] += earned
         over |= self._accepting[self.node]
         if self.machine.needs_time_left:
             over |= time_limit
@@ -131,20 +141,23 @@ class RewardMonitor:
             if term.kind == "task":
                 due = over & ~self._paid[at] & (codes[term.program] >= HOLDS)
                 reward += term.amount * due
+                sums[at] += term.amount * due
                 self._paid[at] |= due
         phi = np.where(over, 0.0, self._potential())
         shaping = self.machine.discount * phi - self._phi
+        sums[-1] += shaping
         self._phi = phi
         return RewardStep(reward, shaping, over, (time_limit | truncated) & ~over, codes)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that later rewards depend on, as arrays by name."""
-        own = {"paid": self._paid, "owed": self._owed, "phi": self._phi, "node": self.node}
+        own = {"earned": self.earned, "paid": self._paid, "owed": self._owed, "phi": self._phi, "node": self.node}
         state = {name: array.copy() for name, array in own.items()}
         return state | {f"monitor/{name}": array for name, array in self.monitor.state().items()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Back from :meth:`state`. Raises ``KeyError`` or ``ValueError`` for another's."""
+        self.earned[:] = state["earned"]
         self._paid[:] = state["paid"]
         self._owed[:] = state["owed"]
         self._phi[:] = state["phi"]

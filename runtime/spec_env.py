@@ -114,7 +114,7 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._own_reward = self.compiled.agent.reward is None
         self._roles = [(p.name, at, _role(self.compiled.agent, p.name)) for at, p in enumerate(self._machine.programs)]
         self._roles = [row for row in self._roles if row[2] is not None]
-        self._payers = _payers(self.compiled)
+        self._payers = payers(self.compiled)
         self._shield = None if shield is None else Shielded(env, shield)
         self._state: RewardState | None = None
         self._valuation: Valuation = {}
@@ -269,7 +269,7 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return paid
 
 
-def _payers(compiled: CompiledAgent) -> list[str]:
+def payers(compiled: CompiledAgent) -> list[str]:
     """The name of each payment: of its formula or proposition, or ``step``."""
     machine, reward = compiled.reward_machine, compiled.agent.reward
     named = {f"now: {t.formula}": t.name for t in (reward.terms if reward else ()) if t.kind == "prop" and t.name}

@@ -30,16 +30,18 @@ from agentc.runtime.labelling import Labeller, encode
 from agentc.runtime.learn.episodes import EpisodeLog
 from agentc.runtime.learn.resets.snapshots import Replayed
 from agentc.runtime.learn.seeding import training_seeds
+from agentc.runtime.learn.statistics import FiguresByName
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.learn.vector import Array, Observation, Options, StepBatch
 from agentc.runtime.reward import RewardMonitor, RewardStep
 from agentc.runtime.shield import ShieldState, ShieldTable
 from agentc.runtime.shielded import fitting, joined, numbers_of
 from agentc.runtime.spec_declared import DeclaredRows
-from agentc.runtime.spec_env import time_limit_of
+from agentc.runtime.spec_env import payers, time_limit_of
 from agentc.runtime.spec_observation import AUTOMATON, OBSERVATION, TIME_LEFT, AutomatonCode, Layout, Mode
 from agentc.runtime.spec_rows import Rows, world_rows
 from agentc.runtime.spec_signals import SignalFunction, SignalSource, needed_signals
+from agentc.runtime.watching import Coverage, Watched, judged_robustness
 
 REMEMBERED_LETTERS = 1 << 16
 
@@ -120,6 +122,10 @@ class SpecVectorEnv:
             for row, program in enumerate(machine.programs)
             if program.name == item.name
         ]
+        self._sources_paid = _sources(self.compiled)
+        judged = [item.name for item in agent.of_role("task", "behavior", "safe")]
+        self._coverage = Coverage(self.rewards.monitor, judged)
+        self._robust = None if self._rows is None else judged_robustness(agent, num_envs, self.horizon)
         self._returns = np.zeros(num_envs, np.float64)
         self._lengths = np.zeros(num_envs, np.int64)
 
@@ -179,8 +185,11 @@ class SpecVectorEnv:
         self.action_mask = self._masked()
         read = self._columns.read()
         self._possible(self.rewards.reset(read))
+        self._coverage.mark()
         if self._costs is not None:
             self._costs.begin(_numeric(read))
+        if self._robust is not None:
+            self._robust.begin(_numeric(read))
         self._returns[:] = 0.0
         self._lengths[:] = 0
         self._write_added(buffer)
@@ -212,6 +221,9 @@ class SpecVectorEnv:
         read = columns.read()
         done = self.rewards.step(read, terminated, limit, truncated)
         self._possible(done.codes)
+        self._coverage.mark()
+        if self._robust is not None:
+            self._robust.step(_numeric(read))
         costs = {} if self._costs is None else self._costs.step(_numeric(read))
         earned = given if self._own_reward else done.reward
         self._returns += earned
@@ -223,6 +235,9 @@ class SpecVectorEnv:
             final = buffer.copy()
             final_masks = None if masks is None else masks.copy()
             info = self._statistics(done)
+            self._coverage.prune()
+            if self._robust is not None:
+                self._robust.end(ended)
             if self._rows is not None:
                 self._rows.restart(np.flatnonzero(ended).tolist(), self.options)
                 buffer.put_all(self._rows.observation())
@@ -236,8 +251,11 @@ class SpecVectorEnv:
             self._lengths[ended] = 0
             read = columns.read()
             self._possible(self.rewards.reset(read, ended))
+            self._coverage.mark()
             if self._costs is not None:
                 self._costs.begin(_numeric(read), ended)
+            if self._robust is not None:
+                self._robust.begin(_numeric(read), ended)
             self._write_added(buffer)
         self.action_mask = masks
         return StepBatch(
@@ -248,6 +266,9 @@ class SpecVectorEnv:
         """The state of the monitors and of the environments, or how to play their episodes again; None if untold."""
         state: dict[str, Array] = {"returns": self._returns.copy(), "lengths": self._lengths.copy()}
         state |= {f"rewards/{k}": a for k, a in self.rewards.state().items()}
+        state |= {f"coverage/{k}": a for k, a in self._coverage.state().items()}
+        if self._robust is not None:
+            state |= {f"robust/{k}": a for k, a in self._robust.state().items()}
         if self._shield is not None:
             state["shield"] = self._shield.memory.copy()
         if self._costs is not None:
@@ -275,6 +296,9 @@ class SpecVectorEnv:
             self._shield.place(self._codes(), state["shield"])
         self.action_mask = self._masked()
         self.rewards.restore({k[8:]: a for k, a in state.items() if k.startswith("rewards/")})
+        self._coverage.restore({k[9:]: a for k, a in state.items() if k.startswith("coverage/")})
+        if self._robust is not None:
+            self._robust.restore({k[7:]: a for k, a in state.items() if k.startswith("robust/")})
         if self._costs is not None:
             self._costs.restore({k[6:]: a for k, a in state.items() if k.startswith("costs/")})
         self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
@@ -297,6 +321,14 @@ class SpecVectorEnv:
             buffer.put(i, row)
             masks.append(info.get("action_mask"))
         return None if masks[0] is None else np.array(masks, np.bool_)
+
+    def watched(self) -> Watched:
+        """Which monitor states were met, and the robustness of the last episodes since this was last asked."""
+        return Watched(self._coverage.visited, () if self._robust is None else self._robust.take())
+
+    def figures(self) -> FiguresByName:
+        """What :meth:`watched` comes to, for a line of the log."""
+        return self.watched().figures()
 
     def controller(self, name: str) -> Callable[[Mapping[str, Array]], Array] | None:
         """A feedback law of the declared system, read off its observation; None if there is none of that name."""
@@ -367,6 +399,8 @@ class SpecVectorEnv:
         for key, row, is_safe in self._judged:
             codes = done.codes[row]
             info[key] = codes == int(Verdict.FALSE) if is_safe else codes >= int(Verdict.PRESUMABLY_TRUE)
+        for name, sources in self._sources_paid:
+            info[f"reward/{name}"] = self.rewards.earned[sources].sum(axis=0)
         return info if self._costs is None else info | self._costs.sums()
 
     def _write_added(self, buffer: _Buffer) -> None:
@@ -382,6 +416,20 @@ class SpecVectorEnv:
     def _next_buffer(self) -> _Buffer:
         self._turn ^= 1
         return self._buffers[self._turn]
+
+
+def _sources(compiled: CompiledAgent) -> tuple[tuple[str, list[int]], ...]:
+    """The sources that can pay, by name, with their rows of what a :class:`RewardMonitor` has earned."""
+    machine = compiled.reward_machine
+    named: dict[str, list[int]] = {}
+    for row, name in enumerate(payers(compiled)):
+        named.setdefault(name, []).append(row)
+    last = len(machine.payments)
+    if machine.machine is not None:
+        named["machine"] = [last]
+    if machine.shapings or (machine.machine is not None and machine.machine.potentials):
+        named["shaping"] = [last + 1]
+    return tuple(named.items())
 
 
 def _numeric(read: Array | dict[str, Array]) -> dict[str, Array]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from agentc.lang.catalog_entry import ERROR, NOTE, Entry
+from agentc.lang.catalog_entry import ERROR, NOTE, WARNING, Entry
 
 ROWS: tuple[Entry, ...] = (
     Entry(
         "AS1530", "run-stopped", NOTE, "the run with seed {seed} stopped; its last good checkpoint has {steps} steps",
         "it is `{path}`",
     ),
+    # ---------------------------------------------------------------- what is watched while a run trains
+    Entry("AS1550", "run-collapsed", ERROR, "the run has collapsed after {steps} steps: {why}",
+          "a smaller `learning_rate` may help; with `sentinel = off`, `agentc train --resume` goes on all the same"),
+    Entry("AS1551", "run-collapsing", WARNING, "the run seems to have collapsed after {steps} steps: {why}",
+          "with `sentinel = stop` it would have been stopped there"),
     Entry("AS1531", "privileged-part", ERROR, "`{name}` cannot be for the value function alone", "there is {known}"),
     Entry("AS1532", "data-missing", ERROR, "there is no recorded data in `{path}`", "`data` names a file of it"),
     Entry("AS1533", "data-damaged", ERROR, "the recorded data `{path}` cannot be read: {reason}"),

@@ -13,6 +13,8 @@ from agentc.runtime.cli.application import worst
 from agentc.runtime.cli.specs import spec_arguments
 
 if TYPE_CHECKING:
+    from agentc.lang.diagnostics import Diagnostic
+    from agentc.runtime.compiled import CompiledAgent
     from agentc.runtime.runs import Run
 
 
@@ -41,6 +43,7 @@ def command(
     try:
         from agentc.compiler.training_config import proved_names
         from agentc.runtime.learn.progress import TrainingProgress
+        from agentc.runtime.learn.sentinels import Sentinel
         from agentc.runtime.learn.train import Finish
         from agentc.runtime.runs import run_of
         from agentc.runtime.training import configuration, train_agent
@@ -64,6 +67,7 @@ def command(
                 return code
             continue
         run = run_of(name, config.seed, runs)
+        sentinel = Sentinel(config, run.folder)
         hint = "agentc train --resume " + " ".join((*files, f"--seed {config.seed}"))
         with TrainingProgress(f"{name} seed {config.seed}", resume_hint=hint) as progress:
             if proved_names(train.until if (train := compiled.agent.train) else None):
@@ -75,7 +79,9 @@ def command(
                 )
                 result, proving = ended.result, ended
             else:
-                result = train_agent(compiled, config, run, resume=resume, callbacks=[progress], told=progress.note)
+                result = train_agent(
+                    compiled, config, run, resume=resume, callbacks=[progress, sentinel], told=progress.note
+                )
                 proving = None
         how = "" if result.resumed is None else f", resumed {result.resumed}"
         click.echo(
@@ -85,6 +91,10 @@ def command(
         )
         if result.finish is Finish.INTERRUPTED:
             return 130
+        seen = sentinel.diagnostic()
+        if seen is not None:
+            _collapsed(compiled, run, seen, str(spec_of(checked, name)), result.steps)
+            codes.append(1 if result.finish is Finish.COLLAPSED else 0)
         if proving is not None:
             for item, answer in proving.answers.items():
                 click.echo(f"{name} seed {config.seed}: {item} is {answer.word} after {proving.rounds} rounds: "
@@ -93,8 +103,25 @@ def command(
     return worst(codes)
 
 
+def _collapsed(compiled: CompiledAgent, run: Run, seen: Diagnostic, spec: str, steps: int) -> None:
+    """Say what a sentinel has seen, with an episode of the policy."""
+    from agentc.compiler.pipeline import read
+    from agentc.runtime.cli.output import show
+    from agentc.runtime.collapse import frames_as_text, last_episode, write_page
+
+    show([seen])
+    told, frames = (last_episode(compiled, run, steps, render=render) for render in (False, True))
+    if told:
+        click.echo(f"{run.agent} seed {run.seed}: an episode of the policy as it is now", err=True)
+        click.echo(frames_as_text(told), err=True)
+        click.echo(f"{run.agent} seed {run.seed}: filmed in {write_page(run, seen, read(spec), frames)}", err=True)
+
+
 def _processes(arguments: Sequence[str], seeds: Sequence[int], jobs: int | None) -> int:
-    """Train each seed in a process of its own, ``jobs`` at a time; the first exit code that is not 0."""
+    """Train each seed in a process of its own, ``jobs`` at a time; the first exit code that is not 0.
+
+    A run that fails or collapses leaves the others alone; an interruption is for all.
+    """
     import os
     import subprocess
     import sys
@@ -105,10 +132,10 @@ def _processes(arguments: Sequence[str], seeds: Sequence[int], jobs: int | None)
     # One thread each: several processes share the cores.
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     while waiting or running:
-        while waiting and len(running) < limit and not code:
+        while waiting and len(running) < limit:
             command = [sys.executable, "-m", "agentc", "train", *arguments, "--seed", str(waiting.pop(0))]
             running.append(subprocess.Popen(command, env=environment))
-        if code:
+        if code in (2, 130):
             waiting = []
         for process in list(running):
             try:

@@ -39,6 +39,7 @@ class TrainingConfig:
     memory: str = "gru"
     minutes: float = 0.0
     checkpoint: float = 30.0
+    sentinel: str = "stop"
     discount: float = 0.99
 
     @classmethod

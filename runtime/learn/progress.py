@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from agentc.runtime.learn.statistics import wilson
@@ -42,7 +42,7 @@ class TrainingProgress:
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TimeRemainingColumn(),
+                TextColumn("{task.fields[left]}", markup=False),
                 TextColumn("{task.fields[figures]}", markup=False),
                 console=self._console,
             )
@@ -57,7 +57,9 @@ class TrainingProgress:
             self._bar.stop()
 
     def __call__(self, update: Update) -> None:
-        """Show one update."""
+        """Show one update, and at once what has gone wrong."""
+        for diagnostic in update.found:
+            self._say(f"{self._title}: {diagnostic.severity.value}[{diagnostic.code}]: {diagnostic.message}")
         if self._bar is not None:
             self._redraw(self._bar, update)
         else:
@@ -77,9 +79,10 @@ class TrainingProgress:
     def _redraw(self, bar: Progress, update: Update) -> None:
         if self._task is None:
             begun = update.steps - round(update.seconds * update.steps_per_second)
-            self._task = bar.add_task(self._title, total=update.total_steps, completed=max(0, begun), figures="")
+            total, completed = update.total_steps, max(0, begun)
+            self._task = bar.add_task(self._title, total=total, completed=completed, figures="", left="")
         completed = min(update.steps, update.total_steps)
-        bar.update(self._task, completed=completed, figures=figures(update))
+        bar.update(self._task, completed=completed, figures=figures(update), left=time_left(update))
 
     def _write(self, update: Update) -> None:
         now = self._clock()
@@ -87,12 +90,22 @@ class TrainingProgress:
             return
         self._shown = now
         share = min(1.0, update.steps / update.total_steps)
-        left = max(0, update.total_steps - update.steps) / max(update.steps_per_second, 1e-9)
-        times = f"{update.seconds:.0f} s, {left:.0f} s left"
+        times = f"{update.seconds:.0f} s, {time_left(update)}"
         self._say(f"{self._title}: {share:4.0%} of {update.total_steps:,} steps, {times}, {figures(update)}")
 
     def _say(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)
+
+
+def time_left(update: Update) -> str:
+    """What is left of the run: seconds, minutes and seconds, hours and minutes."""
+    if update.seconds_left is None:
+        return "time left unknown"
+    seconds = round(update.seconds_left)
+    if seconds < 120:
+        return f"{seconds} s left"
+    minutes, hours = seconds // 60, seconds // 3600
+    return f"{minutes} min {seconds % 60} s left" if minutes < 120 else f"{hours} h {minutes % 60} min left"
 
 
 def figures(update: Update) -> str:
@@ -105,6 +118,12 @@ def figures(update: Update) -> str:
     said += [f"{name} {_rate(rate, n)}" for name, rate in episodes.satisfied.items()]
     said += [f"{name} violated {_rate(rate, n)}" for name, rate in episodes.violated.items()]
     said += [f"{name} costs {cost:.3g}" for name, cost in episodes.costs.items()]
+    if episodes.rewards and len(episodes.rewards) > 1:
+        said.append("paid " + ", ".join(f"{name} {value:.3g}" for name, value in episodes.rewards.items() if value))
+    said += [f"{name} robust {found['mean']:.2g}" for name, found in update.watched.get("robustness", {}).items()]
+    met = update.watched.get("coverage", {})
+    if met:
+        said.append("states met " + ", ".join(f"{name} {share:.0%}" for name, share in met.items()))
     if update.learning.get("legal_mass", 1.0) < 1.0:
         said.append(f"legal mass {update.learning['legal_mass']:.0%}")
     if "entropy" in update.learning:

@@ -6,11 +6,14 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agentc.runtime.learn.vector import Array
+Array = NDArray[Any]
+FiguresByName = Mapping[str, Mapping[str, Any]]
+"""Figures of a line of the log, by what they are about and by name."""
 
 WINDOW = 100
 """How many of the last episodes are counted."""
@@ -20,7 +23,8 @@ WINDOW = 100
 class EpisodeStatistics:
     """Means over the last episodes (100, or as many as there were); None before the first ended.
 
-    ``satisfied`` and ``violated`` are rates per formula, ``costs`` sums per cost, by its name in the spec.
+    ``satisfied`` and ``violated`` are rates per formula, ``costs`` sums per cost, by its name in the spec; ``rewards``
+    is what each source paid in an episode: formulas and propositions by name, ``step``, ``machine``, ``shaping``.
     """
 
     episodes: int
@@ -29,11 +33,18 @@ class EpisodeStatistics:
     satisfied: Mapping[str, float] = field(default_factory=dict)
     violated: Mapping[str, float] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
+    rewards: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def counted(self) -> int:
         """How many episodes the means are of."""
         return min(self.episodes, WINDOW)
+
+    def intervals(self) -> dict[str, dict[str, tuple[float, float]]]:
+        """Wilson's 95 % intervals of the rates, as ``satisfied`` and ``violated`` have them."""
+        n = max(1, self.counted)
+        rates = {"satisfied": self.satisfied, "violated": self.violated}
+        return {key: {k: wilson(rate, n) for k, rate in found.items()} for key, found in rates.items() if found}
 
 
 def wilson(rate: float, n: int, z: float = 1.959964) -> tuple[float, float]:
@@ -76,6 +87,7 @@ class EpisodeWindow:
             {k.removeprefix("satisfied/"): v for k, v in means.items() if k.startswith("satisfied/")},
             {k.removeprefix("violated/"): v for k, v in means.items() if k.startswith("violated/")},
             {k.removeprefix("cost/"): v for k, v in means.items() if k.startswith("cost/")},
+            {k.removeprefix("reward/"): v for k, v in means.items() if k.startswith("reward/")},
         )
 
     def state(self) -> dict[str, NDArray[np.float64]]:

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from agentc.lang.diagnostics import AgentcError, report
+from agentc.lang.diagnostics import AgentcError, Diagnostic, report
 from agentc.runtime.learn import checkpoint as checkpoints
 from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.checkpoint import Checkpoint
@@ -36,12 +36,13 @@ from agentc.runtime.learn.learner import Beginning, Moment, Preparing
 from agentc.runtime.learn.logs import Logs
 from agentc.runtime.learn.normalize import RunningMoments
 from agentc.runtime.learn.registry import prepare
+from agentc.runtime.learn.remaining import RemainingTime
 from agentc.runtime.learn.rewards import LearningReward
 from agentc.runtime.learn.seeding import learner_sequence, resumed_seed
 from agentc.runtime.learn.starts import Starts, starts_of
-from agentc.runtime.learn.statistics import EpisodeStatistics, EpisodeWindow
+from agentc.runtime.learn.statistics import EpisodeStatistics, EpisodeWindow, FiguresByName
 from agentc.runtime.learn.trajectory import Trajectory
-from agentc.runtime.learn.vector import Budgeted, VectorEnv
+from agentc.runtime.learn.vector import Budgeted, VectorEnv, Watching
 
 EXACTLY = "exactly, inside the episodes that were under way"
 ANEW = "with new episodes, as the environments do not come back to where they were"
@@ -54,11 +55,18 @@ class Finish(Enum):
     INTERRUPTED = "interrupted; resume to go on from the checkpoint"
     TIME_LIMIT = "the time limit was reached; resume to go on from the checkpoint"
     STOPPED = "stopped early, as its condition was met"
+    COLLAPSED = "stopped, as the run has collapsed"
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What callbacks are told after each update. ``seconds`` and ``rate`` are of this process."""
+    """What callbacks are told after each update.
+
+    ``seconds`` and ``steps_per_second`` are of this process, ``seconds_left`` until the end of the run, None while it
+    is not known. ``watched`` is what the environments tell beside their episodes
+    (:class:`agentc.runtime.learn.vector.Watching`), ``found`` what has gone wrong since the last update without ending
+    the run.
+    """
 
     steps: int
     total_steps: int
@@ -68,10 +76,16 @@ class Update:
     seconds: float
     steps_per_second: float
     finish: Finish | None = None
+    seconds_left: float | None = None
+    watched: FiguresByName = field(default_factory=dict)
+    found: tuple[Diagnostic, ...] = ()
 
 
-Callback = Callable[[Update], bool | None]
-"""Called after each update; True stops the run. The last call has ``finish`` set."""
+Callback = Callable[[Update], bool | Finish | None]
+"""Called after each update; True stops the run, and so does a :class:`Finish`, which then says why.
+
+The last call has ``finish`` set.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +145,7 @@ class _Run:
         generator = torch.Generator()
         generator.manual_seed(int(weights.generate_state(1)[0]))
         self.env, self.learner = prepare(env, config, generator)
+        self.watching = env if isinstance(env, Watching) else None
         self.randomness = np.random.Generator(np.random.PCG64(actions))
         budgets = env.budgets if isinstance(env, Budgeted) else {}
         self.rewards = LearningReward(config, self.env.num_envs, budgets)
@@ -157,6 +172,7 @@ class _Run:
         path = self.out_dir / checkpoints.FILE_NAME
         finish = Finish.COMPLETE if self.steps >= c.steps else None
         how = None
+        remaining = RemainingTime(c.steps, c.minutes * 60.0, first)
         if resumed is None and isinstance(self.learner, Preparing):
             self.learner.prepare(self.randomness)
         if finish is None:
@@ -173,11 +189,14 @@ class _Run:
             finish = self._finish(interrupted, seconds)
             rate = (self.steps - first) / max(seconds, 1e-9)
             update = Update(
-                self.steps, c.steps, self.updates, self.window.statistics(), learning, seconds, rate, finish
-            )
-            logs.write(_metrics(update), {"seconds": seconds, "steps_per_second": rate}, time.time())
-            if any([callback(update) for callback in callbacks]) and finish is None:
-                finish = Finish.STOPPED
+                self.steps, c.steps, self.updates, self.window.statistics(), learning, seconds, rate, finish,
+                remaining(self.steps, seconds, bool(learning)),
+                {} if self.watching is None else self.watching.figures(),
+            )  # fmt: skip
+            logs.write(metrics_of(update), {"seconds": seconds, "steps_per_second": rate}, time.time())
+            said = [answer for callback in callbacks if (answer := callback(update))]
+            if said and finish is None:
+                finish = next((answer for answer in said if isinstance(answer, Finish)), Finish.STOPPED)
                 for callback in callbacks:
                     callback(replace(update, finish=finish))
             if finish is not None or time.monotonic() - saved >= c.checkpoint:
@@ -310,7 +329,7 @@ class _Run:
     def _check_same(self, saved: Checkpoint, path: Path) -> None:
         ours: dict[str, Any] = {"algorithm": self.config.algorithm, **self.config.to_data()}
         theirs: dict[str, Any] = {"algorithm": saved.algorithm, **saved.config}
-        free = ("minutes", "checkpoint")  # these do not change what is learned
+        free = ("minutes", "checkpoint", "sentinel")  # these do not change what is learned
         wrong = [k for k in ours if k not in free and theirs.get(k) != ours[k]]
         try:
             if not wrong and Architecture.from_data(saved.architecture) != self.learner.architecture:
@@ -324,14 +343,18 @@ class _Run:
             )
 
 
-def _metrics(update: Update) -> dict[str, Any]:
+def metrics_of(update: Update) -> dict[str, Any]:
+    """The line of ``metrics.jsonl`` of an update, without what the clock said."""
     episodes = asdict(update.episodes)
-    return {
+    line = {
         "steps": update.steps,
         "update": update.number,
         "episodes": {k: v for k, v in episodes.items() if v is not None and v != {}},
         "learning": dict(update.learning),
+        **update.watched,
     }
+    intervals = update.episodes.intervals()
+    return {**line, "intervals": intervals} if intervals else line
 
 
 @contextmanager

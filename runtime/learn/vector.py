@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from agentc.runtime.learn.episodes import EpisodeLog
 from agentc.runtime.learn.seeding import training_seeds
+from agentc.runtime.learn.statistics import FiguresByName
 
 Array: TypeAlias = NDArray[Any]
 Observation: TypeAlias = Array | dict[str, Array]
@@ -136,6 +137,15 @@ class Budgeted(Protocol):
 
     budgets: dict[str, float]
     """The limits, by the cost's name."""
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """A :class:`VectorEnv` that tells more of its episodes than statistics: which monitor states were met, say."""
+
+    def figures(self) -> FiguresByName:
+        """Figures since it was last asked, for a line of the log."""
+        ...
 
 
 class SyncVector:

@@ -47,6 +47,7 @@ def test_the_same_as_single_environments(spec: str, shaping: bool) -> None:
         assert same(rows(batch, i), env.reset(seed=seed)[0])
     rng = np.random.default_rng(0)
     ended = 0
+    paid: list[dict[str, float]] = [{} for _ in range(n)]
     for _ in range(steps):
         actions = rng.integers(vector.action_space.n, size=n)
         step = vector.step(actions)
@@ -55,7 +56,13 @@ def test_the_same_as_single_environments(spec: str, shaping: bool) -> None:
             assert same(rows(step.final_observation, i), observation)
             assert step.reward[i] == np.float32(reward)
             assert (step.terminated[i], step.truncated[i]) == (terminated, truncated)
+            for name, amount in info["agentc"]["reward"].items():
+                paid[i][name] = paid[i].get(name, 0.0) + amount
             if terminated or truncated:
+                sources = {k.removeprefix("reward/"): v[i] for k, v in step.info.items() if k.startswith("reward/")}
+                assert sources and sources == pytest.approx({name: paid[i][name] for name in sources}, abs=1e-9)
+                assert all(total == 0.0 for k, total in paid[i].items() if k not in {*sources, "environment"})
+                paid[i] = {}
                 ended += 1
                 said = info["agentc"]
                 assert step.info["return"][i] == pytest.approx(said["episode"]["return"], abs=1e-9)
