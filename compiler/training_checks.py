@@ -102,9 +102,22 @@ def _group_of_one(values: Mapping[str, Scalar]) -> str | None:
     return None
 
 
+def _workers(values: Mapping[str, Scalar]) -> str | None:
+    workers = _number(values, "workers")
+    if workers == 0:
+        return None
+    if workers > _number(values, "envs"):
+        return f"`workers` is {workers:g}, and there are {values['envs']} `envs` for them"
+    if values.get("tasks", "together") == "each" or values.get("counterfactual") is True:
+        return "`workers` have environments of the spec, and this learner reads the table of its reward machines"
+    if values.get("replay", "uniform") != "uniform":
+        return f"`replay = {values['replay']}` keeps whole episodes, and a worker that dies loses those under way"
+    return None
+
+
 RULES: tuple[Rule, ...] = (
     _data, _warmup, _returns, _group, _dual, _epsilon, _memory, _demonstrations, _teacher, _reset, _box,
-    _counterfactual, _group_of_one,
+    _counterfactual, _group_of_one, _workers,
 )  # fmt: skip
 
 

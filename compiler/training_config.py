@@ -166,6 +166,7 @@ _BUDGETED = (
     Setting("budget_radius", "float", 0.01, "How far a projection may move the policy (divergence).", 0, low_open=True),
 )
 _STARTS = (
+    Setting("workers", "int", 0, "Processes that the environments are stepped in, for slow ones; 0 for none.", 0, 1024),
     Setting(
         "teacher",
         "choice",

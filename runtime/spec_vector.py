@@ -55,6 +55,7 @@ class SpecVectorEnv:
         spec: the compiled agent (or its ``AgentIR``).
         num_envs: how many environments, N.
         make: makes one environment; by default that which the spec names.
+        first: the number of the first environment, where others have those before it: which training seeds are taken.
         snapshots: whether episodes may begin in the snapshots of a reset (:mod:`agentc.runtime.learn.resets`).
         signals, observation, horizon, shaping, shield: as for :class:`agentc.runtime.spec_env.SpecEnv`.
 
@@ -73,11 +74,12 @@ class SpecVectorEnv:
         shaping: bool = True,
         shield: ShieldTable | None = None,
         snapshots: bool = False,
+        first: int = 0,
     ) -> None:
         self.compiled = spec if isinstance(spec, CompiledAgent) else CompiledAgent.from_ir(spec)
-        self.num_envs = num_envs
-        first = (make or self._declared)()
-        self.task_space: spaces.Box | None = getattr(first.unwrapped, "task_space", None)
+        self.num_envs, self._offset = num_envs, first
+        made = (make or self._declared)()
+        self.task_space: spaces.Box | None = getattr(made.unwrapped, "task_space", None)
         """The box of the parameters that a teacher may choose, None where tasks have none."""
         machine = self.compiled.reward_machine
         agent = self.compiled.agent
@@ -86,9 +88,9 @@ class SpecVectorEnv:
         self._costs = Costs(agent.costs, agent.declared, num_envs) if agent.costs else None
         names = tuple(dict.fromkeys((*needed_signals(machine.atoms), *(self._costs.signals if self._costs else ()))))
         own = make is None and signals is None
-        self._rows = self._rows_of(first, names, snapshots or shield is not None) if own else None
+        self._rows = self._rows_of(made, names, snapshots or shield is not None) if own else None
         copies = range(1, num_envs if self._rows is None else 1)
-        self._envs = [first, *((make or self._declared)() for _ in copies)]
+        self._envs = [made, *((make or self._declared)() for _ in copies)]
         if snapshots and self._rows is None:
             self._envs = [Replayed(env) for env in self._envs]
         self._logs = [EpisodeLog(env, replay=True) for env in self._envs]
@@ -101,21 +103,21 @@ class SpecVectorEnv:
         remembers = self._sources[0].repeats and not labeller.needs_previous and self._costs is None
         self._columns: _Letters | _Columns | Rows
         self._columns = self._rows or (_Letters(self._sources, labeller) if remembers else _Columns(self._sources))
-        self.horizon = time_limit_of(first, self.compiled, horizon)
+        self.horizon = time_limit_of(made, self.compiled, horizon)
         self._code = AutomatonCode(machine)
-        self._layout = Layout(first.observation_space, self._code, observation, machine.needs_time_left)
+        self._layout = Layout(made.observation_space, self._code, observation, machine.needs_time_left)
         self.observation_space: gymnasium.Space[Any] = self._layout.space
-        self.action_space: gymnasium.Space[Any] = first.action_space
+        self.action_space: gymnasium.Space[Any] = made.action_space
         self.action_mask: NDArray[np.bool_] | None = None
         self._own_mask: NDArray[np.bool_] | None = None
         self._shield = None
         if shield is not None:
-            fitting(first.action_space, shield)
+            fitting(made.action_space, shield)
             self._shield, self._codes = ShieldState(shield, num_envs), self._numbers()
         self._buffers = (_Buffer(self._layout, num_envs), _Buffer(self._layout, num_envs))
         self._turn = 0
         self._shapes, self._own_reward = shaping, self.compiled.agent.reward is None
-        self._first_action = int(first.action_space.start) if isinstance(first.action_space, spaces.Discrete) else None
+        self._first_action = int(made.action_space.start) if isinstance(made.action_space, spaces.Discrete) else None
         self._judged = [
             (f"{'violated' if item.role == 'safe' else 'satisfied'}/{item.name}", row, item.role == "safe")
             for item in self.compiled.agent.of_role("task", "behavior", "safe")
@@ -172,7 +174,9 @@ class SpecVectorEnv:
 
     def reset(self, seed: int | None) -> Observation:
         """Start new episodes; environment ``i`` gets the ``i``-th training seed of ``seed``."""
-        seeds: Sequence[int | None] = [None] * self.num_envs if seed is None else training_seeds(seed, self.num_envs)
+        seeds: Sequence[int | None] = [None] * self.num_envs
+        if seed is not None:
+            seeds = training_seeds(seed, self._offset + self.num_envs)[self._offset :]
         buffer = self._next_buffer()
         if self._rows is not None:
             self._rows.reset(seeds, self.options)

@@ -10,6 +10,7 @@ from agentc.compiler.agent import AgentIR, Literalish
 from agentc.compiler.training_config import Scalar
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
+from agentc.runtime.learn.collect.workers import WorkerVector
 from agentc.runtime.learn.configuration import CollectingConfig, StartingConfig, TrainingConfig
 from agentc.runtime.learn.machine_config import MachineConfig
 from agentc.runtime.learn.policy import Policy
@@ -26,6 +27,7 @@ from agentc.runtime.predictive.predicting import Predicting, Predictor
 from agentc.runtime.runs import Run, begin_run
 from agentc.runtime.shield import FILE, ShieldTable
 from agentc.runtime.spec_vector import SpecVectorEnv
+from agentc.runtime.spec_workers import spec_workers
 from agentc.runtime.subgoals.following import Following
 from agentc.runtime.subgoals.training import follower_of, subgoal_vector
 from agentc.runtime.subgoals.vector import SubgoalVectorEnv
@@ -55,7 +57,7 @@ def configuration(agent: AgentIR, seed: int | None = None, steps: int | None = N
 
 def environment(
     compiled: CompiledAgent, config: TrainingConfig, shield: ShieldTable | None = None
-) -> SpecVectorEnv | TaskVectorEnv | SubgoalVectorEnv | ModelEnv:
+) -> SpecVectorEnv | TaskVectorEnv | SubgoalVectorEnv | ModelEnv | WorkerVector:
     """The environments that an agent is trained in: with the table of its machines where the learner reads one.
 
     ``shield`` masks the actions.
@@ -76,6 +78,8 @@ def environment(
     if not isinstance(config, CollectingConfig) or not (in_turn or counterfactual or isinstance(config, MachineConfig)):
         envs = config.envs if isinstance(config, CollectingConfig) else 1
         snapshots = isinstance(config, StartingConfig) and config.reset == "snapshots"
+        if isinstance(config, StartingConfig) and config.workers > 0:
+            return spec_workers(compiled, envs, config.workers, shield, snapshots)
         return SpecVectorEnv(compiled, envs, shield=shield, snapshots=snapshots)
     if shield is not None:
         why = "a learner that reads the table of the reward machines knows no masks"

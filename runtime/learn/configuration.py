@@ -77,8 +77,12 @@ class CollectingConfig(TrainingConfig):
 
 @dataclass(frozen=True, slots=True)
 class StartingConfig(CollectingConfig):
-    """What learners are told besides that can choose tasks and states to begin in; see ``starts.py``."""
+    """What learners are told besides that can choose tasks and states to begin in; see ``starts.py``.
 
+    ``workers`` are the processes that their environments are in, 0 for this one.
+    """
+
+    workers: int = 0
     teacher: str = "none"
     stages: str = ""
     stage_threshold: float = 0.9

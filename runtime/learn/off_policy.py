@@ -75,12 +75,14 @@ class OffPolicyLearner:
         every = transitions_of(trajectory, self.config.discount)
         if self.relabel is not None:
             every = self.relabel(trajectory, every)
+        known = trajectory.decided
         if self.config.n_step == 1:
-            self.replay.add(every)
+            self.replay.add(every if known is None else every.take(np.flatnonzero(known.reshape(-1))))
             return
         n = trajectory.num_envs
         for t in range(trajectory.steps):
-            complete = self._n_step(every.take(np.arange(t * n, (t + 1) * n)), trajectory.ended[t])
+            lost = None if known is None else ~known[t]
+            complete = self._n_step(every.take(np.arange(t * n, (t + 1) * n)), trajectory.ended[t], lost)
             if complete is not None:
                 self.replay.add(complete)
 

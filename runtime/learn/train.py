@@ -42,7 +42,7 @@ from agentc.runtime.learn.seeding import learner_sequence, resumed_seed
 from agentc.runtime.learn.starts import Starts, starts_of
 from agentc.runtime.learn.statistics import EpisodeStatistics, EpisodeWindow, FiguresByName
 from agentc.runtime.learn.trajectory import Trajectory
-from agentc.runtime.learn.vector import Budgeted, VectorEnv, Watching
+from agentc.runtime.learn.vector import Budgeted, Mending, VectorEnv, Watching
 
 EXACTLY = "exactly, inside the episodes that were under way"
 ANEW = "with new episodes, as the environments do not come back to where they were"
@@ -146,6 +146,7 @@ class _Run:
         generator.manual_seed(int(weights.generate_state(1)[0]))
         self.env, self.learner = prepare(env, config, generator)
         self.watching = env if isinstance(env, Watching) else None
+        self.mending = env if isinstance(env, Mending) else None
         self.randomness = np.random.Generator(np.random.PCG64(actions))
         budgets = env.budgets if isinstance(env, Budgeted) else {}
         self.rewards = LearningReward(config, self.env.num_envs, budgets)
@@ -192,6 +193,7 @@ class _Run:
                 self.steps, c.steps, self.updates, self.window.statistics(), learning, seconds, rate, finish,
                 remaining(self.steps, seconds, bool(learning)),
                 {} if self.watching is None else self.watching.figures(),
+                () if self.mending is None else self.mending.found(),
             )  # fmt: skip
             logs.write(metrics_of(update), {"seconds": seconds, "steps_per_second": rate}, time.time())
             said = [answer for callback in callbacks if (answer := callback(update))]
@@ -329,7 +331,7 @@ class _Run:
     def _check_same(self, saved: Checkpoint, path: Path) -> None:
         ours: dict[str, Any] = {"algorithm": self.config.algorithm, **self.config.to_data()}
         theirs: dict[str, Any] = {"algorithm": saved.algorithm, **saved.config}
-        free = ("minutes", "checkpoint", "sentinel")  # these do not change what is learned
+        free = ("minutes", "checkpoint", "sentinel", "workers")  # these do not change what is learned
         wrong = [k for k in ours if k not in free and theirs.get(k) != ours[k]]
         try:
             if not wrong and Architecture.from_data(saved.architecture) != self.learner.architecture:

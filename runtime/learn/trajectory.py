@@ -161,6 +161,7 @@ class Recorder:
         self._extra: dict[str, Array] = {}
         self._steps = steps
         self._finals: list[tuple[int, NDArray[np.int64], dict[str, Array], NDArray[np.int64] | None]] = []
+        self._decided: NDArray[np.bool_] | None = None
 
     def before(self, t: int, observation: Mapping[str, Array], constraint: NDArray[np.int64] | None) -> None:
         """Write what is acted on at ``t``; copied, as the environment reuses its arrays."""
@@ -200,6 +201,12 @@ class Recorder:
                 buffer = self._extra[key] = np.zeros((self._steps, *array.shape), kind)
             buffer[t] = array
 
+    def lose(self, t: int, lost: NDArray[np.bool_]) -> None:
+        """Leave the step at ``t`` out of losses in the rows of ``lost`` ``(N,)``."""
+        if self._decided is None:
+            self._decided = np.ones(self._rewards.shape, np.bool_)
+        self._decided[t] = ~lost
+
     def take(
         self, last_observation: Mapping[str, Array], steps: int, last_constraint: NDArray[np.int64] | None = None
     ) -> Trajectory:
@@ -216,6 +223,7 @@ class Recorder:
             np.concatenate([c for *_, c in self._finals if c is not None]) if constrained else None,
         )
         self._finals = []
+        decided, self._decided = self._decided, None
         groups: dict[str, dict[str, Array]] = {"sources": {}, "costs": {}, "monitors": {}}
         for key, array in self._extra.items():
             group, _, name = key.partition("/")
@@ -234,4 +242,5 @@ class Recorder:
             sources=groups["sources"],
             costs=groups["costs"],
             monitors=groups["monitors"],
+            decided=None if decided is None else decided[:steps],
         )

@@ -21,6 +21,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from agentc.lang.diagnostics import Diagnostic
 from agentc.runtime.learn.episodes import EpisodeLog
 from agentc.runtime.learn.seeding import training_seeds
 from agentc.runtime.learn.statistics import FiguresByName
@@ -51,6 +52,9 @@ class StepBatch:
     ``sources``, ``costs``: what each source of reward paid and what each budget was charged, ``(N,)`` by name;
     ``monitors``: what the monitors said of this step, before autoreset, arrays ``(N, ...)`` by name. An environment
     that has any of these gives it on every step.
+
+    ``lost``: the rows, bool ``(N,)``, whose step is not known, as the process that they were in has died: they are
+    truncated at the observation that was acted on, and no episode has ended there. None where there are none.
     """
 
     observation: Observation
@@ -64,6 +68,7 @@ class StepBatch:
     sources: Mapping[str, Array] = field(default_factory=dict)
     costs: Mapping[str, Array] = field(default_factory=dict)
     monitors: Mapping[str, Array] = field(default_factory=dict)
+    lost: NDArray[np.bool_] | None = None
 
 
 Options = Callable[[int], dict[str, Any] | None]
@@ -148,6 +153,15 @@ class Watching(Protocol):
         ...
 
 
+@runtime_checkable
+class Mending(Protocol):
+    """A :class:`VectorEnv` that goes on after losses, and tells of them."""
+
+    def found(self) -> tuple[Diagnostic, ...]:
+        """What went wrong since the last time."""
+        ...
+
+
 class SyncVector:
     """A :class:`VectorEnv` that steps a list of ``gymnasium.Env`` one after the other in this process.
 
@@ -155,7 +169,9 @@ class SyncVector:
     Infos beyond that are not collected: they cost more than the environments do.
     """
 
-    def __init__(self, env_fns: Sequence[Callable[[], gymnasium.Env[Any, Any]]]) -> None:
+    def __init__(self, env_fns: Sequence[Callable[[], gymnasium.Env[Any, Any]]], first: int = 0) -> None:
+        """``first`` is the number of the first, where others have those before it: which training seeds are taken."""
+        self._offset = first
         self._envs = [make() for make in env_fns]
         self.num_envs = len(self._envs)
         self.observation_space: gymnasium.Space[Any] = self._envs[0].observation_space
@@ -177,7 +193,9 @@ class SyncVector:
 
     def reset(self, seed: int | None) -> Observation:
         """Start new episodes; environment ``i`` gets the ``i``-th training seed of ``seed``."""
-        seeds: Sequence[int | None] = [None] * self.num_envs if seed is None else training_seeds(seed, self.num_envs)
+        seeds: Sequence[int | None] = [None] * self.num_envs
+        if seed is not None:
+            seeds = training_seeds(seed, self._offset + self.num_envs)[self._offset :]
         observation = self._next_buffer()
         masks = []
         for i, log in enumerate(self._logs):

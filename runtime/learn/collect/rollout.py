@@ -94,6 +94,9 @@ class Rollout:
                 ):  # fmt: skip
                     if arrays:
                         recorder.extra(t, group, arrays)
+                if batch.lost is not None:
+                    recorder.lose(t, batch.lost)
+                    ended &= ~batch.lost
                 if ended.any():
                     self._check_observation(final, now)
                     self._window.add(ended, batch.info)

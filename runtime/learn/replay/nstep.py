@@ -23,15 +23,19 @@ class NStep:
         self._waiting: list[dict[str, Array]] = []  # the last n - 1 rows (envs, ...), oldest first
         self._alive: list[Array] = []
 
-    def __call__(self, one: Transitions, ended: Array) -> Transitions | None:
+    def __call__(self, one: Transitions, ended: Array, lost: Array | None = None) -> Transitions | None:
         """Take in the transitions of one step of every environment; those that are complete, if there are any.
 
-        ``ended`` bool ``(envs,)``: where the episode ended on this step.
+        ``ended`` bool ``(envs,)``: where the episode ended on this step; ``lost`` bool ``(envs,)``: where this step
+        is not known, and with it what the rows that wait would have earned.
         """
         if self._n == 1:
             return one
         now = one.columns()
         done: list[Transitions] = []
+        known = np.ones(self._envs, np.bool_) if lost is None else ~lost
+        for alive in self._alive:
+            alive &= known
         # Every waiting row grows by this step where its episode still runs.
         for row, alive in zip(self._waiting, self._alive, strict=True):
             row["rewards"][alive] += row["discounts"][alive] * now["rewards"][alive]
@@ -42,7 +46,7 @@ class NStep:
                     row[name][alive] = array[alive]
             row["discounts"][alive] *= now["discounts"][alive]
         self._waiting.append({name: array.copy() for name, array in now.items()})
-        self._alive.append(np.ones(self._envs, np.bool_))
+        self._alive.append(known.copy())
         if ended.any():
             for row, alive in zip(self._waiting, self._alive, strict=True):
                 done += _taken(row, alive & ended)

@@ -19,8 +19,6 @@ import numpy as np
 
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.learn.clustering import k_means
-from agentc.runtime.learn.demonstrations.recorded import read_columns
-from agentc.runtime.learn.demonstrations.weighting import Episodes
 from agentc.runtime.learn.vector import Array
 
 
@@ -46,6 +44,10 @@ class Snapshots:
     @staticmethod
     def load(path: Path, clusters: int = 6, until: int = 100_000, seed: int = 0, limit: int = 0) -> Snapshots:
         """Of a file of recorded episodes. Raises AS1532, AS1533; AS1511 where it does not say their seeds."""
+        # What a learner reads data with comes with torch, which a process that only steps environments does not need.
+        from agentc.runtime.learn.demonstrations.recorded import read_columns
+        from agentc.runtime.learn.demonstrations.weighting import Episodes
+
         columns = read_columns(path)
         if "seeds" not in columns:
             raise AgentcError([report("AS1511", None, path=str(path))])
