@@ -17,6 +17,7 @@ from agentc.lang.diagnostics import AgentcError, Diagnostic, report
 RUNS = Path("runs")
 RUN = "run.json"
 EVALUATION = "evaluation.json"
+FILM = "rollouts.gif"
 POLICY = "policy.onnx"
 PROOFS = "proofs.json"
 VERIFICATION = "verification.json"

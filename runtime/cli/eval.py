@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     help="Which actions of the policy count: the likeliest, as deployed, or drawn. Unless given: the likeliest where "
     "the spec has a `deploy` block or the actions are continuous.",
 )
+@click.option("--gif", is_flag=True, help="Film the first episodes: `rollouts.gif` in the run's folder.")
+@click.option("--gif-episodes", type=click.IntRange(1, 20), default=3, show_default=True, help="Episodes of the film.")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 def command(
     files: tuple[str, ...],
@@ -43,6 +45,8 @@ def command(
     runs: Path,
     record: Path | None,
     actions: Actions | None,
+    gif: bool,
+    gif_episodes: int,
     form: str,
 ) -> int:
     """Evaluate trained agents and decide every `expect`.
@@ -70,6 +74,8 @@ def command(
                 data.append(row)
                 if record is not None:
                     _record(compiled, run, record, episodes, eval_seed)
+                if gif:
+                    _film(compiled, run, gif_episodes, eval_seed, actions)
                 codes.extend(EXIT[outcome.decision] for _, outcome in acceptance.outcomes)
     except ImportError as error:
         raise missing_extra(error) from error
@@ -92,6 +98,37 @@ def _record(compiled: CompiledAgent, run: Run, path: Path, episodes: int, seed: 
     shield = shield_of_run(run, compiled.agent)
     steps = record(lambda: SpecEnv.make(compiled, shield=shield), actor_of(compiled, run), episodes, seed, path)
     click.echo(f"{run.agent} seed {run.seed}: {steps:,} steps of {episodes} episodes in {path}", err=True)
+
+
+def _film(compiled: CompiledAgent, run: Run, episodes: int, seed: int, actions: Actions | None) -> None:
+    """The first episodes of the evaluation as a GIF in the run's folder."""
+    from agentc.lang.diagnostics import AgentcError, report
+    from agentc.runtime.acceptance import actions_of, reads_machines
+    from agentc.runtime.cli.waiting import Waiting
+    from agentc.runtime.report.animation import animated
+    from agentc.runtime.runs import FILM
+    from agentc.runtime.shielded import shield_of_run
+    from agentc.runtime.training import actor_of
+
+    if reads_machines(compiled.agent):
+        raise AgentcError([report("AS1555", None, agent=compiled.agent.name)])
+    actor, path = actor_of(compiled, run), run.folder / FILM
+    with Waiting() as waiting:
+        waiting(f"{run.agent} seed {run.seed}: filming")
+
+        def told(done: int) -> None:
+            waiting(f"{run.agent} seed {run.seed}: filming, {done} of {episodes} episodes")
+
+        shield = shield_of_run(run, compiled.agent)
+        likeliest = (actions or actions_of(compiled.agent, actor)) == "likeliest"
+        data = animated(
+            compiled, actor, episodes=episodes, seed=seed, deterministic=likeliest, shield=shield, on_episode=told
+        )
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise AgentcError([report("AS0808", None, path=str(path), reason=error.strerror or str(error))]) from error
+    click.echo(f"{run.agent} seed {run.seed}: {episodes} episodes filmed in {path} ({len(data):,} bytes)", err=True)
 
 
 def _evaluate(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.evaluate import Actor, Fitted, Remembering
 from agentc.runtime.learn.seeding import evaluation_seeds
@@ -31,24 +32,44 @@ def film(
 
     Environments that draw nothing get their valuation as text.
     """
-    spec = SpecEnv.make(compiled, render_mode="rgb_array" if render else None, shield=shield)
-    env: gymnasium.Env[Any, Any] = actor.within(spec) if isinstance(actor, Remembering) else spec
+    spec, env = opened(compiled, actor, render=render, shield=shield)
     try:
-        if isinstance(actor, Fitted):
-            actor.check_spaces(env.observation_space, env.action_space)
-        return _roll(spec, env, actor, seed)
+        (episode_seed,) = evaluation_seeds(seed, 1)
+        frames: list[Frame] = []
+        for step, said in enumerate(played(env, actor, episode_seed)):
+            frames.append(_frame(spec, step, said, frames[-1] if frames else None))
+        return _chosen(frames)
     finally:
         env.close()
 
 
-def _roll(spec: SpecEnv, env: gymnasium.Env[Any, Any], actor: Actor, seed: int) -> tuple[Frame, ...]:
-    """An episode of ``env``, which is ``spec`` as the actor sees it."""
-    (episode_seed,) = evaluation_seeds(seed, 1)
-    randomness = np.random.default_rng([episode_seed, 5])
+def opened(
+    compiled: CompiledAgent, actor: Actor, *, render: bool, shield: ShieldTable | None = None
+) -> tuple[SpecEnv, gymnasium.Env[Any, Any]]:
+    """The environment of an agent, and the same as the actor sees it, which is to be closed.
+
+    Raises :class:`AgentcError` if it cannot be made, or if the actor is for another.
+    """
+    spec = SpecEnv.make(compiled, render_mode="rgb_array" if render else None, shield=shield)
+    env: gymnasium.Env[Any, Any] = actor.within(spec) if isinstance(actor, Remembering) else spec
+    if isinstance(actor, Fitted):
+        try:
+            actor.check_spaces(env.observation_space, env.action_space)
+        except AgentcError:
+            env.close()
+            raise
+    return spec, env
+
+
+def played(
+    env: gymnasium.Env[Any, Any], actor: Actor, episode_seed: int, *, deterministic: bool = False
+) -> Iterator[Mapping[str, Any]]:
+    """An episode as an evaluation plays it: ``info["agentc"]`` of the reset and of every step."""
+    randomness = None if deterministic else np.random.default_rng([episode_seed, 5])
     first = int(getattr(env.action_space, "start", 0))
     discrete = hasattr(env.action_space, "n")
     observation, info = env.reset(seed=episode_seed)
-    frames = [_frame(spec, 0, info["agentc"], None)]
+    yield info["agentc"]
     done = False
     while not done:
         mask = info.get("action_mask")
@@ -56,14 +77,17 @@ def _roll(spec: SpecEnv, env: gymnasium.Env[Any, Any], actor: Actor, seed: int) 
         row = actor.act(batch, None if mask is None else np.asarray(mask, np.bool_)[None], randomness)[0]
         observation, _, terminated, truncated, info = env.step(int(row) + first if discrete else row)
         done = terminated or truncated
-        frames.append(_frame(spec, len(frames), info["agentc"], frames[-1]))
-    return _chosen(frames)
+        yield info["agentc"]
+
+
+def verdicts_of(said: Mapping[str, Any]) -> dict[str, str]:
+    """What the monitors say of every formula, at the end where only that is known."""
+    return dict(said["verdicts"] or _in_the_end(said))
 
 
 def _frame(env: SpecEnv, step: int, said: Mapping[str, Any], before: Frame | None) -> Frame:
     picture = env.render() if env.render_mode == "rgb_array" else None
-    said_now = said["verdicts"] or _in_the_end(said)
-    verdicts = [f"{name}: {verdict}" for name, verdict in said_now.items()]
+    verdicts = [f"{name}: {verdict}" for name, verdict in verdicts_of(said).items()]
     held = [name for name, truth in said["labels"].items() if truth]
     lines = (*verdicts, *([", ".join(held)] if held else []))
     good, bad = (any(v.endswith(f": {final}") for v in verdicts) for final in ("true", "false"))

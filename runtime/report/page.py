@@ -60,6 +60,7 @@ class ReportPage:
     results: tuple[tuple[str, ...], ...] = ()
     seeds: tuple[tuple[str, ...], ...] = ()
     frames: tuple[Frame, ...] = ()
+    films: tuple[tuple[str, bytes], ...] = ()
     proofs: tuple[ProofSection, ...] = ()
     proving: tuple[tuple[str, ...], ...] = ()
     missing: tuple[str, ...] = ()
@@ -99,6 +100,12 @@ def _frame(frame: Frame) -> str:
     return f"<li{mark}><figure>{picture}<figcaption><b>step {frame.step}</b><ul>{lines}</ul></figcaption></figure></li>"
 
 
+def _animation(caption: str, gif: bytes) -> str:
+    data = base64.b64encode(gif).decode()
+    image = f'<img alt="{escape(caption)}" src="data:image/gif;base64,{data}">'
+    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
 def _proof(proof: ProofSection) -> str:
     lines = "".join(f"<li>{escape(line)}</li>" for line in proof.lines)
     pictures = "".join(f"<figure><figcaption>{escape(c)}</figcaption>{svg}</figure>" for c, svg in proof.pictures)
@@ -129,6 +136,8 @@ def render_page(page: ReportPage) -> str:
     section("seeds", "Training runs", _table(page.seeds, head=True) if page.seeds else "")
     charts = "".join(f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>" for title, svg in page.curves)
     section("curves", "Learning", f'<div class="charts">{charts}</div>' if charts else "")
+    films = "".join(_animation(caption, gif) for caption, gif in page.films)
+    section("films", "Episodes of the evaluation", f'<div class="charts">{films}</div>' if films else "")
     film = "".join(map(_frame, page.frames))
     section("rollout", "One episode, on a fresh seed", f'<ol class="film">{film}</ol>' if film else "")
     formulas = "".join(map(_formula, page.formulas))

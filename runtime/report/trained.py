@@ -11,11 +11,12 @@ from agentc.lang.source import Source
 from agentc.runtime.compilation import DISTRIBUTION, derive, spec_page
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.logs import read_metrics
+from agentc.runtime.report.animation import BYTES
 from agentc.runtime.report.charts import Series, line_chart
 from agentc.runtime.report.filmstrip import film
 from agentc.runtime.report.page import Frame, render_page
 from agentc.runtime.report.verified import proof_sections, story_rows
-from agentc.runtime.runs import EVALUATION, PROOFS, Run, read_json
+from agentc.runtime.runs import EVALUATION, FILM, PROOFS, Run, read_json
 from agentc.runtime.shielded import shield_of_run
 from agentc.runtime.training import actor_of
 
@@ -43,6 +44,7 @@ def report_of(
         seeds=_seeds(logs, evaluations),
         proofs=proof_sections(agent, verified),
         proving=story_rows(_rounds(runs)),
+        films=_films(runs),
         frames=_film(compiled, runs[0], film_seed) if runs else (),
         footer=f"Written by agentc {version(DISTRIBUTION)} for the runs with seeds "
         f"{', '.join(str(run.seed) for run in runs)}.",
@@ -68,6 +70,15 @@ def _series(
         found.append(Series(f"seed {seed}", tuple((x, float(y)) for x, y in points if y is not None)))
     return tuple(found)
 
+
+
+def _films(runs: Sequence[Run]) -> tuple[tuple[str, bytes], ...]:
+    """What `agentc eval --gif` has filmed of the first run that was, if it is not larger than such a film gets."""
+    for run in runs:
+        path = run.folder / FILM
+        if path.is_file() and path.stat().st_size <= 2 * BYTES:
+            return ((f"seed {run.seed}", path.read_bytes()),)
+    return ()
 
 
 def _film(compiled: CompiledAgent, run: Run, seed: int) -> tuple[Frame, ...]:

@@ -1,5 +1,6 @@
 """The path from a spec to a trained, evaluated and reported agent, on a small budget."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -38,11 +39,14 @@ def test_from_a_spec_to_a_report(folder, capsys):
     rows = json.loads(capsys.readouterr().out)
     assert rows[0]["agent"] == "Small" and rows[0]["training_seed"] == 3
     assert len(rows[0]["episodes"]) == rows[0]["rates"][0]["episodes"] == 5
-    assert invoke(["eval", "--episodes", "5"]) in (1, 3)
+    assert invoke(["eval", "--episodes", "5", "--gif", "--gif-episodes", "1"]) in (1, 3)
+    film = Path("runs/Small/seed3/rollouts.gif").read_bytes()
+    assert film.startswith(b"GIF89a")
     assert "satisfaction(fetch) >= 0.99" in capsys.readouterr().out
     assert invoke(["report"]) == 0
     page = Path("runs/Small/report.html").read_text()
     assert page.startswith("<!doctype html>") and "<svg" in page and "data:image/png;base64" in page
+    assert base64.b64encode(film).decode() in page
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "") and "https://" not in page
 
 
