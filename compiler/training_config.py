@@ -149,6 +149,11 @@ _REWARD = (
 _SHIELD = (
     Setting("shield", "bool", False, "Act under the shields that `deploy` names, as a mask of the actions."),
 )
+_BOX = (
+    Setting("box", "text", "", "The system's controller around whose action the policy's is kept at first."),
+    Setting("box_width", "float", 0.2, "How wide that box is at first, of the range.", 0, 1, low_open=True),
+    Setting("box_share", "float", 0.5, "Share of `steps` in which it grows to all of it.", 0, 1, low_open=True),
+)
 _BUDGETS = (
     Setting("budget_kp", "float", 0.1, "How much a budget's multiplier is of the present excess of the cost.", 0),
     Setting("budget_ki", "float", 0.01, "How much it is of the sum of excesses so far.", 0),
@@ -251,6 +256,7 @@ PPO = TrainerSchema(
         _NETWORK,
         _PRIVILEGED,
         _SHIELD,
+        _BOX,
         _BUDGETED,
         anneal=True,
     ),
@@ -316,7 +322,7 @@ _FILE = Setting("data", "text", "", "The file of recorded experience.")
 SAC = TrainerSchema(
     "sac",
     "Soft actor-critic: entropy-regularised learning from replay, continuous or discrete.",
-    _settings(_RUN, _REPLAY, _SOFT, _ADAM, _REWARD, _STARTS, _NETWORK, _PRIVILEGED, _BUDGETS, **_OFF_POLICY),
+    _settings(_RUN, _REPLAY, _SOFT, _ADAM, _REWARD, _STARTS, _NETWORK, _PRIVILEGED, _BOX, _BUDGETS, **_OFF_POLICY),
     _DISCOUNT,
 )
 
@@ -354,10 +360,8 @@ TD3 = TrainerSchema(
         (
             Setting("exploration_noise", "float", 0.1, "Deviation of the noise on actions, of half their range.", 0),
             Setting("bc_alpha", "float", 0.0, "Weight of the value beside cloning; 0 for no cloning.", 0),
-            Setting("box", "text", "", "The system's controller around whose action the policy's is kept at first."),
-            Setting("box_width", "float", 0.2, "How wide that box is at first, of the range.", 0, 1, low_open=True),
-            Setting("box_share", "float", 0.5, "Share of `steps` in which it grows to all of it.", 0, 1, low_open=True),
         ),
+        _BOX,
         _ADAM,
         _REWARD,
         _STARTS,
@@ -505,7 +509,7 @@ _TGPO_DEFAULTS: dict[str, Scalar] = {
 }  # fmt: skip
 _WITHOUT = {
     "history", "memory", "privileged", "tasks", "novelty", "normalize_rewards", "legal_coef", "shield",
-    *(s.name for s in _STARTS), *(s.name for s in _BUDGETED),
+    *(s.name for s in _STARTS), *(s.name for s in _BUDGETED), *(s.name for s in _BOX),
 }  # fmt: skip
 TGPO = TrainerSchema(
     "tgpo",

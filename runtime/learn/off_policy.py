@@ -28,7 +28,7 @@ from agentc.runtime.learn.replay.nstep import NStep
 from agentc.runtime.learn.replay.outcome import OutcomeReplay
 from agentc.runtime.learn.replay.prior import PriorReplay
 from agentc.runtime.learn.replay.uniform import UniformReplay, with_masks
-from agentc.runtime.learn.shields.box import BoxSchedule, controller_of
+from agentc.runtime.learn.shields.box import box_of
 from agentc.runtime.learn.slots import Relabel, Replay, State, Stateful
 from agentc.runtime.learn.trajectory import Trajectory
 from agentc.runtime.learn.transitions import transitions_of
@@ -118,9 +118,10 @@ def dqn(architecture: Architecture, config: DQNConfig, generator: torch.Generato
 
 
 def sac(architecture: Architecture, config: SACConfig, generator: torch.Generator, env: VectorEnv) -> OffPolicyLearner:
-    """The learner of ``train sac``."""
+    """The learner of ``train sac``. Raises AS1508 for a box around a controller that the environment lacks."""
     costs = tuple(env.budgets) if isinstance(env, Budgeted) else ()
-    return _composed(config, SAC(architecture, config, generator, costs=costs), replay_of(config), env)
+    box = box_of(env, config.box, config.box_width, round(config.box_share * config.steps))
+    return _composed(config, SAC(architecture, config, generator, costs=costs, box=box), replay_of(config), env)
 
 
 def rlpd(
@@ -135,11 +136,9 @@ def rlpd(
 def td3(architecture: Architecture, config: TD3Config, generator: torch.Generator, env: VectorEnv) -> OffPolicyLearner:
     """The learner of ``train td3``. Raises AS1508 for a box around a controller that the environment lacks."""
     objective = TD3(architecture, config, generator, config.warmup, config.exploration_noise)
-    if config.box:
-        steps = max(1, round(config.box_share * config.steps))
-        head = architecture.action
-        low, high = np.array(head.low), np.array(head.high)
-        objective.keep_in(BoxSchedule(controller_of(env, config.box), low, high, config.box_width, steps))
+    box = box_of(env, config.box, config.box_width, round(config.box_share * config.steps))
+    if box is not None:
+        objective.keep_in(box)
     return _composed(config, objective, replay_of(config), env)
 
 

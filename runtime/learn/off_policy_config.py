@@ -67,6 +67,9 @@ class SACConfig(SoftConfig):
 
     algorithm: ClassVar[str] = "sac"
 
+    box: str = ""
+    box_width: float = 0.2
+    box_share: float = 0.5
     budget_kp: float = 0.1
     budget_ki: float = 0.01
     budget_kd: float = 0.01

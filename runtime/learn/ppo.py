@@ -42,6 +42,8 @@ from agentc.runtime.learn.objectives.clipped_dense import DenseClipped
 from agentc.runtime.learn.objectives.costs import CostCritic, charged
 from agentc.runtime.learn.objectives.projection import Projection, Rollout
 from agentc.runtime.learn.optimizer import FlatAdam, learned, refuse, restore_learned
+from agentc.runtime.learn.shields.box import Box, box_of
+from agentc.runtime.learn.shields.projected import Boxes, ProjectedActor, boxes_of, in_box
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.trajectory import Evaluation, Trajectory
 from agentc.runtime.learn.vector import Array, Budgeted, VectorEnv
@@ -71,6 +73,9 @@ class PPOConfig(CloningConfig):
     target_kl: float = 0.0
     privileged: str = ""
     shield: bool = False
+    box: str = ""
+    box_width: float = 0.2
+    box_share: float = 0.5
     budget_method: str = "lagrangian"
     budget_kp: float = 0.1
     budget_ki: float = 0.01
@@ -111,21 +116,23 @@ class PPOLearner:
         *,
         by_hand: bool = True,
         costs: tuple[str, ...] = (),
+        box: Box | None = None,
     ) -> None:
         """Build a network with weights drawn from ``generator``.
 
         ``by_hand`` computes small dense networks without torch (:mod:`agentc.runtime.learn.networks.dense`); ``costs``
-        are those that have a budget.
+        are those that have a budget; numbers as actions are kept in ``box``.
         """
         self.config = config
         self.architecture = architecture
         self.network = ActorCritic(architecture, generator)
         self.optimizer = FlatAdam(self.network)
-        self.actor = StochasticActor(self.network)
+        self.actor = StochasticActor(self.network) if box is None else ProjectedActor(self.network, box)
+        self._box = box
         self._cloning = Cloning(architecture, config) if config.data else None
         self._by_hand: DenseClipped | None = None
         imitates = self._cloning is not None and self._cloning.concurrent
-        if by_hand and is_dense(architecture) and not imitates:
+        if by_hand and is_dense(architecture) and not imitates and box is None:
             dense = DenseActorCritic(self.network)
             self.actor, self._by_hand = DenseActor(self.network, dense), DenseClipped(dense, self.optimizer, config)
             self._dense = dense
@@ -169,8 +176,8 @@ class PPOLearner:
             found: NDArray[np.float32] = self.network.value(self.network.inputs(observation)).numpy()
         return found
 
-    def evaluate(self, trajectory: Trajectory) -> Evaluation:
-        """Log-probabilities and values of a trajectory under the present weights."""
+    def evaluate(self, trajectory: Trajectory, boxes: Boxes | None = None) -> Evaluation:
+        """Log-probabilities and values of a trajectory under the present weights, and in boxes ``(T * N, d)``."""
         steps, envs = trajectory.steps, trajectory.num_envs
         network = self.network
         if self._by_hand is not None:
@@ -178,6 +185,7 @@ class PPOLearner:
         with torch.inference_mode():
             inputs = network.inputs({k: a.reshape(-1, *a.shape[2:]) for k, a in trajectory.observations.items()})
             policy, values = network.both(inputs, _flat(trajectory.masks))
+            policy = in_box(policy, boxes)
             log_probs = policy.log_prob(_flat(trajectory.actions))
             bootstrap = np.zeros((steps, envs), np.float32)
             finals = trajectory.finals
@@ -216,7 +224,9 @@ class PPOLearner:
         """
         c = self.config
         check_codes(self.network.architecture, trajectory.observations)
-        before = self.evaluate(trajectory)
+        total = trajectory.steps * trajectory.num_envs
+        boxes = boxes_of(self._box, trajectory, at[0] - total)
+        before = self.evaluate(trajectory, boxes)
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is found in the loss, and named
             advantages = self._credit(trajectory, rewards, before)
             targets = advantages + before.values
@@ -227,9 +237,8 @@ class PPOLearner:
         columns = tuple(a.reshape(-1) for a in (before.log_probs, advantages, targets, before.values))
         legal = trajectory.masks
         decided, share = decisions(trajectory, legal)
-        total = trajectory.steps * trajectory.num_envs
         size = -(-total // min(c.minibatches, total))
-        step = self._minibatches(trajectory, legal, columns, decided)
+        step = self._minibatches(trajectory, legal, columns, decided, boxes)
         sums = np.zeros(7)
         count = 0
         epochs = 0
@@ -253,7 +262,7 @@ class PPOLearner:
             self._kept = {"cost_value_loss": self._costs.learn(learning_rate, randomness, at)}
         if self._projection is not None and ahead is not None:
             flat = {name: torch.from_numpy(array.reshape(-1)) for name, array in costs.items()}
-            rows = self._judged(trajectory, legal, before, decided)
+            rows = self._judged(trajectory, legal, before, decided, boxes)
             self._kept |= self._projection(ahead, rows, flat, trajectory.budgets)
         policy_loss, error, entropy, kl, clip_fraction, grad_norm, mass = (sums / count).tolist()
         spread = float(targets.var())
@@ -268,11 +277,12 @@ class PPOLearner:
         legal: NDArray[np.bool_] | None,
         before: Evaluation,
         decided: NDArray[np.bool_] | None,
+        boxes: Boxes | None,
     ) -> Rollout:
         """The steps of a trajectory as a projection reads them."""
         inputs = self.network.inputs({k: a.reshape(-1, *a.shape[2:]) for k, a in trajectory.observations.items()})
         made = None if decided is None else torch.from_numpy(decided)
-        return Rollout(inputs, _flat(legal), _flat(trajectory.actions), _flat(before.log_probs), made)
+        return Rollout(inputs, _flat(legal), _flat(trajectory.actions), _flat(before.log_probs), made, boxes)
 
     def _minibatches(
         self,
@@ -280,6 +290,7 @@ class PPOLearner:
         legal: NDArray[np.bool_] | None,
         columns: tuple[NDArray[np.float32], ...],
         decided: NDArray[np.bool_] | None,
+        boxes: Boxes | None,
     ) -> Callable[[NDArray[np.int64], float, tuple[int, int]], NDArray[np.float64]]:
         """A gradient step on given rows of a trajectory, with torch or by hand."""
         total = trajectory.steps * trajectory.num_envs
@@ -311,6 +322,7 @@ class PPOLearner:
                 taken[rows],
                 tuple(x[rows] for x in tensors),
                 None if made is None else made[rows],
+                None if boxes is None else (boxes[0][rows], boxes[1][rows]),
                 learning_rate,
                 at,
             )
@@ -324,12 +336,14 @@ class PPOLearner:
         actions: Tensor,
         columns: tuple[Tensor, ...],
         decided: Tensor | None,
+        boxes: Boxes | None,
         learning_rate: float,
         at: tuple[int, int],
     ) -> NDArray[np.float64]:
         c = self.config
         old_log_probs, advantages, targets, old_values = columns
         policy, values = self.network.both(inputs, mask)
+        policy = in_box(policy, boxes)
         log_ratio = policy.log_prob(actions) - old_log_probs
         surrogate = clipped_objective(
             log_ratio, normalized_decisions(advantages, decided), c.clip_low, c.clip_high, c.dual_clip
@@ -358,9 +372,10 @@ class PPOLearner:
 
 
 def ppo(architecture: Architecture, config: PPOConfig, generator: torch.Generator, env: VectorEnv) -> PPOLearner:
-    """The learner of ``train ppo``."""
+    """The learner of ``train ppo``. Raises AS1508 for a box around a controller that the environment lacks."""
+    box = box_of(env, config.box, config.box_width, round(config.box_share * config.steps))
     costs = tuple(env.budgets) if isinstance(env, Budgeted) else ()
-    return PPOLearner(architecture, config, generator, costs=costs)
+    return PPOLearner(architecture, config, generator, costs=costs, box=box)
 
 
 def decisions(trajectory: Trajectory, legal: NDArray[np.bool_] | None) -> tuple[NDArray[np.bool_] | None, float]:

@@ -19,7 +19,7 @@ lower the estimated cost, or leaves the region all the same, is halved up to ten
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from torch import Tensor
 from agentc.runtime.learn.distributions import Divergent
 from agentc.runtime.learn.networks.actor_critic import ActorCritic, Inputs
 from agentc.runtime.learn.objectives.clipped import decision_mean
+from agentc.runtime.learn.shields.projected import Boxes, in_box
 from agentc.runtime.learn.trajectory import Budget
 
 DAMPING, ITERATIONS, HALVINGS = 0.1, 10, 10
@@ -38,13 +39,14 @@ SAMPLE = 512
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """The steps that are judged on: inputs, masks, actions, old log-probabilities, and which were decisions."""
+    """The steps that are judged on: inputs, masks, actions, old log-probabilities, decisions, and boxes of actions."""
 
     inputs: Inputs
     masks: Tensor | None
     actions: Tensor
     log_probs: Tensor
     decided: Tensor | None
+    boxes: Boxes | None = None
 
 
 class Projection:
@@ -74,7 +76,7 @@ class Projection:
 
             def cost(budget: Budget = budget, advantages: Tensor = costs[name]) -> Tensor:
                 assert budget.excess is not None
-                policy = self._network.policy(rollout.inputs, rollout.masks)
+                policy = self._policy(rollout)
                 ratio = (policy.log_prob(rollout.actions) - rollout.log_probs).exp()
                 change = decision_mean((ratio - 1.0) * advantages, rollout.decided)
                 share = 1.0 if rollout.decided is None else float(rollout.decided.float().mean())
@@ -106,11 +108,15 @@ class Projection:
         """``H^-1 a``, and ``a' H^-1 a``."""
         gradient = self._gradient(excess).detach()
         rows = torch.arange(0, len(rollout.actions), max(1, len(rollout.actions) // SAMPLE))
-        inputs = tuple(x[rows] for x in rollout.inputs)
-        masks = None if rollout.masks is None else rollout.masks[rows]
+        sample = replace(
+            rollout,
+            inputs=tuple(x[rows] for x in rollout.inputs),
+            masks=None if rollout.masks is None else rollout.masks[rows],
+            boxes=None if rollout.boxes is None else (rollout.boxes[0][rows], rollout.boxes[1][rows]),
+        )
         with torch.no_grad():
-            here = self._policy(inputs, masks)
-        slope = self._gradient(self._policy(inputs, masks).kl(here).mean(), create_graph=True)
+            here = self._policy(sample)
+        slope = self._gradient(self._policy(sample).kl(here).mean(), create_graph=True)
 
         def product(v: Tensor) -> Tensor:
             return self._gradient((slope * v).sum(), retain_graph=True).detach() + DAMPING * v
@@ -122,17 +128,17 @@ class Projection:
         """Go down a direction as far as the cost falls and the region lasts; the mean divergence of the change."""
         start = self.weights()
         with torch.no_grad():
-            was, here = float(cost()), self._policy(rollout.inputs, rollout.masks)
+            was, here = float(cost()), self._policy(rollout)
             for k in range(HALVINGS):
                 self._write(start - length * 0.5**k * direction)
-                far = float(self._policy(rollout.inputs, rollout.masks).kl(here).mean())
+                far = float(self._policy(rollout).kl(here).mean())
                 if far <= 1.5 * self._radius and float(cost()) < was:
                     return far
             self._write(start)
         return 0.0
 
-    def _policy(self, inputs: Inputs, masks: Tensor | None) -> Divergent:
-        made = self._network.policy(inputs, masks)
+    def _policy(self, rollout: Rollout) -> Divergent:
+        made = in_box(self._network.policy(rollout.inputs, rollout.masks), rollout.boxes)
         assert isinstance(made, Divergent)
         return made
 

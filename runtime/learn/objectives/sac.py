@@ -10,7 +10,9 @@ With ``critics`` above 2, ``layer_norm``, several ``updates`` a step and recorde
 RLPD: Ball et al., "Efficient Online Reinforcement Learning with Offline Data" (2023); the target is then the least of
 2 random critics, the policy climbs the mean of all (section 4.3).
 
-Costs that have budgets have critics of their own (:mod:`agentc.runtime.learn.objectives.soft_costs`).
+With ``box`` continuous actions are kept in a box that may depend on the state
+(:class:`~agentc.runtime.learn.shields.box.BoxedGaussian`). Costs that have budgets have critics of their own
+(:mod:`agentc.runtime.learn.objectives.soft_costs`).
 
 Deviations: the log-deviation is squeezed into [-5, 2] by ``tanh``; weights begin orthogonal.
 """
@@ -35,27 +37,38 @@ from agentc.runtime.learn.objectives.sac_dense import DenseSoft, is_dense
 from agentc.runtime.learn.objectives.soft_costs import SoftCosts
 from agentc.runtime.learn.off_policy_config import SoftConfig
 from agentc.runtime.learn.optimizer import FlatAdam, Target, refuse, restore_weights, weights_of
+from agentc.runtime.learn.shields.box import Box, BoxedGaussian, boxed, inner_bounds
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.transitions import Transitions
 from agentc.runtime.learn.vector import Array
 
 
 class Warming(StochasticActor):
-    """Uniform actions for the first steps, then the policy's own."""
+    """Uniform actions for the first steps, then the policy's own; mapped onto a box, where there is one."""
 
     def __init__(self, network: ActorCritic, warmup: int) -> None:
         super().__init__(network)
         self._warmup, self._uniform = warmup, True
+        self.box: Box | None = None
+        self._taken = 0
 
     def noise(self, steps: int, num_envs: int, taken: int, randomness: np.random.Generator) -> Array:
-        """Actions themselves while the run warms up, noise of the policy afterwards."""
-        self._uniform = taken < self._warmup
+        """Actions themselves while the run warms up, noise of the policy afterwards; the box is that of these steps."""
+        self._taken, self._uniform = taken, taken < self._warmup
         if self._uniform and not self.head.discrete:
             return randomness.uniform(-1.0, 1.0, (steps, num_envs, self.head.size)).astype(np.float32)
         return super().noise(steps, num_envs, taken, randomness)
 
     def act(self, observation: Mapping[str, Array], mask: NDArray[np.bool_] | None, noise: Array) -> Array:
-        """Uniform over the box or the legal actions, or sampled."""
+        """What is wanted, in the box."""
+        wanted = self.wanted(observation, mask, noise)
+        if self.box is None:
+            return wanted
+        kept: Array = boxed(self.box, self.head, torch.from_numpy(wanted), observation, self._taken).numpy()
+        return kept
+
+    def wanted(self, observation: Mapping[str, Array], mask: NDArray[np.bool_] | None, noise: Array) -> Array:
+        """Uniform over the range or the legal actions, or sampled."""
         if not self._uniform:
             return super().act(observation, mask, noise)
         if not self.head.discrete:
@@ -109,10 +122,12 @@ class SAC:
         *,
         by_hand: bool = True,
         costs: tuple[str, ...] = (),
+        box: Box | None = None,
     ) -> None:
         """``by_hand`` derives the gradients of dense networks without autograd (``sac_dense.py``).
 
         ``costs`` are those that have a budget; their critics are computed with autograd, and so is the policy then.
+        Continuous actions are kept in ``box``.
         """
         self._config = config
         self._head = architecture.action
@@ -124,10 +139,11 @@ class SAC:
         self._temperature = Temperature(config)
         self._by_hand: DenseSoft | None = None
         self.costs = SoftCosts(costs, architecture, generator) if costs else None
-        if by_hand and not costs and is_dense(architecture, self._critics):
+        if by_hand and not costs and box is None and is_dense(architecture, self._critics):
             nets = (self.network, self._critics, self._target.network)
             self._by_hand = DenseSoft(*nets, self._policy_adam, self._critic_adam)
         self.actor = Warming(self.network, config.warmup)
+        self.actor.box = self._box = box
 
     def step(
         self, batch: Transitions, learning_rate: float, randomness: np.random.Generator, at: tuple[int, int]
@@ -140,13 +156,13 @@ class SAC:
             with torch.inference_mode():
                 return self._step_by_hand(self._by_hand, inputs, following, batch, learning_rate, randomness, at)
         with torch.no_grad():
-            later = self._next_value(following, batch, randomness)
+            later = self._next_value(following, batch, randomness, at[0])
             targets = column(batch.rewards) + column(batch.discounts) * later
         critic_loss, value = self._critic_step(inputs, batch, targets, learning_rate, at)
         figures = {}
         if self.costs is not None:
             with torch.no_grad():
-                policy = self._policy(following, batch.next_masks)
+                policy = self._policy(following, batch.next_masks, batch.next_observations, at[0])
             settings = (learning_rate, self._config.max_grad_norm, self._config.tau)
             loss = self.costs.step(inputs, following, policy, batch, settings, randomness, at)
             figures["cost_value_loss"] = loss
@@ -192,14 +208,15 @@ class SAC:
 
     # ------------------------------------------------------------ critics
 
-    def _next_value(self, following: Inputs, batch: Transitions, randomness: np.random.Generator) -> Tensor:
+    def _next_value(
+        self, following: Inputs, batch: Transitions, randomness: np.random.Generator, taken: int
+    ) -> Tensor:
         alpha = self._temperature.value
-        policy = self._policy(following, batch.next_masks)
+        policy = self._policy(following, batch.next_masks, batch.next_observations, taken)
         if isinstance(policy, Categorical):
             values = self._least(self._target.network(following), randomness)
             entropies = policy.log_probs.masked_fill(policy.log_probs == -math.inf, 0.0)
             return (policy.log_probs.exp() * (values - alpha * entropies)).sum(-1)
-        assert isinstance(policy, SquashedGaussian)
         noise = column(randomness.standard_normal(policy.mean.shape, np.float32))
         actions, log_probs = policy.rsample(noise)
         return self._least(self._target.network(following, actions), randomness) - alpha * log_probs
@@ -230,10 +247,16 @@ class SAC:
 
     # ------------------------------------------------------------ policy
 
-    def _policy(self, normalized: Inputs, masks: NDArray[np.bool_] | None) -> Categorical | SquashedGaussian:
+    def _policy(
+        self, normalized: Inputs, masks: NDArray[np.bool_] | None, observations: Mapping[str, Array], taken: int
+    ) -> Categorical | SquashedGaussian | BoxedGaussian:
+        """The distribution that acts after ``taken`` steps: in the box, where there is one."""
         made = self.network.policy_of(normalized, tensor(masks))
         assert isinstance(made, Categorical | SquashedGaussian)
-        return made
+        if self._box is None or isinstance(made, Categorical):
+            return made
+        bounds = inner_bounds(self._box, self._head, observations, taken)
+        return BoxedGaussian(made.mean, made.log_std, *bounds)
 
     def _policy_step(
         self,
@@ -244,7 +267,7 @@ class SAC:
         at: tuple[int, int],
     ) -> tuple[float, float]:
         alpha, c = self._temperature.value, self._config
-        policy = self._policy(inputs, batch.masks)
+        policy = self._policy(inputs, batch.masks, batch.observations, at[0])
         if isinstance(policy, Categorical):
             with torch.no_grad():
                 values = self._pessimistic(self._critics(inputs)) - self._weighed(inputs, None)
@@ -261,7 +284,9 @@ class SAC:
             values = self._pessimistic(self._critics(inputs, actions)) - self._weighed(inputs, actions)
             loss = (alpha * log_probs - values).mean()
             entropies = -log_probs.detach()
-            excess = float(entropies.mean()) + self._head.size
+            # The entropy aimed at is one of the whole range: that of a smaller box is less by as much as the box is.
+            volume = float(policy.log_volume.mean()) if isinstance(policy, BoxedGaussian) else 0.0
+            excess = float(entropies.mean()) - volume + self._head.size
         if self.costs is not None:
             loss = loss / (1.0 + self.costs.total)
         refuse(("loss", float(loss.detach())), at=at)

@@ -23,6 +23,7 @@ from agentc.runtime.learn.networks.actor_critic import Inputs
 from agentc.runtime.learn.networks.critics import Critics
 from agentc.runtime.learn.objectives.base import column, named, part
 from agentc.runtime.learn.optimizer import FlatAdam, Target, restore_weights, weights_of
+from agentc.runtime.learn.shields.box import BoxedGaussian
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.trajectory import Budget
 from agentc.runtime.learn.transitions import Transitions
@@ -49,7 +50,7 @@ class SoftCosts:
         self,
         inputs: Inputs,
         following: Inputs,
-        policy: Categorical | SquashedGaussian,
+        policy: Categorical | SquashedGaussian | BoxedGaussian,
         batch: Transitions,
         settings: tuple[float, float, float],
         randomness: np.random.Generator,

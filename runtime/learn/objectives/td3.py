@@ -22,15 +22,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agentc.runtime.learn.acting import recorded
-from agentc.runtime.learn.architecture import ActionHead, Architecture
+from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.networks.critics import Critics
 from agentc.runtime.learn.objectives.base import column, named, part
 from agentc.runtime.learn.objectives.sac import Warming
 from agentc.runtime.learn.off_policy_config import TD3BCConfig, TD3Config
 from agentc.runtime.learn.optimizer import FlatAdam, Target, refuse, restore_weights, weights_of
-from agentc.runtime.learn.shields.box import BoxSchedule
+from agentc.runtime.learn.shields.box import Box, boxed
 from agentc.runtime.learn.slots import State
 from agentc.runtime.learn.transitions import Transitions
 from agentc.runtime.learn.vector import Array
@@ -42,31 +41,13 @@ class Noisy(Warming):
     def __init__(self, network: ActorCritic, warmup: int, scale: float) -> None:
         super().__init__(network, warmup)
         self._scale = np.float32(scale)
-        self.box: BoxSchedule | None = None
-        self._taken = 0
 
-    def noise(self, steps: int, num_envs: int, taken: int, randomness: np.random.Generator) -> Array:
-        """As :class:`Warming`; the box is that of these steps."""
-        self._taken = taken
-        return super().noise(steps, num_envs, taken, randomness)
-
-    def act(self, observation: Mapping[str, Array], mask: NDArray[np.bool_] | None, noise: Array) -> Array:
+    def wanted(self, observation: Mapping[str, Array], mask: NDArray[np.bool_] | None, noise: Array) -> Array:
         """Uniform while the run warms up, then with noise."""
-        moved = noise
-        if not self._uniform:
-            moved = np.clip(super().act(observation, mask, noise) + self._scale * noise, -1.0, 1.0)
-        if self.box is None:
-            return moved
-        kept: Array = boxed(self.box, self.head, torch.from_numpy(moved), observation, self._taken).numpy()
-        return kept
-
-
-def boxed(box: BoxSchedule, head: ActionHead, actions: Tensor, observation: Mapping[str, Array], taken: int) -> Tensor:
-    """Actions ``(batch, d)`` in [-1, 1] mapped onto the boxes after ``taken`` steps, in the same scale."""
-    if box.epsilon(taken) >= 1.0:
-        return actions
-    low, high = (torch.from_numpy(recorded(head, bound)) for bound in box.bounds(observation, taken))
-    return low + (actions + 1.0) * (0.5 * (high - low))
+        if self._uniform:
+            return noise
+        moved: Array = np.clip(super().wanted(observation, mask, noise) + self._scale * noise, -1.0, 1.0)
+        return moved
 
 
 class TD3:
@@ -88,11 +69,11 @@ class TD3:
         self._policy_target = Target(ActorCritic(architecture), self._policy_adam.weights)
         self._critic_target = Target(Critics(architecture, 2, None), self._critic_adam.weights)
         self.actor = Noisy(self.network, warmup, exploration_noise)
-        self.box: BoxSchedule | None = None
+        self.box: Box | None = None
         self._count = 0
         self._last = 0.0
 
-    def keep_in(self, box: BoxSchedule) -> None:
+    def keep_in(self, box: Box) -> None:
         """Keep actions in a box, those of the actor and those that are learned of."""
         self.box = self.actor.box = box
 

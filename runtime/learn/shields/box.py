@@ -5,7 +5,9 @@ range is mapped onto the box (:class:`BoxedGaussian`); every action of the box h
 normal over the half-width. *Projected*: what the policy wants is moved to the nearest point of the box
 (:class:`ProjectedGaussian`); the bounds then have probabilities of their own, the mass beyond them, and gradients
 through them have less variance than with the density of the wanted action (Fujita and Maeda, "Clipped Action Policy
-Gradient", 2018, section 4).
+Gradient", 2018, section 4). ``train sac`` acts by the former: its gradients go through the action, and would end at a
+bound. ``train ppo`` acts by the latter: its mode, under a shield that projects, is what the
+shield makes of it.
 
 :class:`BoxSchedule` makes the box of a suboptimal controller: Lin et al., "CAMEL: Continuous Action Masking Enabled by
 Large Language Models" (2025): around its action, as wide as ``epsilon`` says, which grows to the whole range, so that
@@ -17,13 +19,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from torch import Tensor
 
 from agentc.lang.diagnostics import AgentcError, report
-from agentc.runtime.learn.distributions import SquashedGaussian
+from agentc.runtime.learn.acting import recorded
+from agentc.runtime.learn.architecture import ActionHead
+from agentc.runtime.learn.distributions import DiagonalGaussian, SquashedGaussian
 from agentc.runtime.learn.vector import Array, Controlled, VectorEnv
 
 Controller = Callable[[Mapping[str, Array]], Array]
@@ -44,6 +50,16 @@ class BoxedGaussian:
         half = 0.5 * (self.high - self.low)
         inner = (actions - self.low) / half - 1.0
         return SquashedGaussian(self.mean, self.log_std).log_prob(inner) - torch.log(half).sum(-1)
+
+    def rsample(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Actions from standard normal ``noise`` ``(batch, d)``, with their log-densities ``(batch,)``."""
+        inner, log_prob = SquashedGaussian(self.mean, self.log_std).rsample(noise)
+        return self._placed(inner), log_prob - self.log_volume
+
+    @property
+    def log_volume(self) -> Tensor:
+        """The logarithm of what the boxes are of ``[-1, 1]``, ``(batch,)``."""
+        return torch.log(0.5 * (self.high - self.low)).sum(-1)
 
     def sample(self, noise: Tensor) -> Tensor:
         """From standard normal noise ``(batch, d)``."""
@@ -84,6 +100,32 @@ class ProjectedGaussian:
         """The mean, moved into the box."""
         return torch.minimum(torch.maximum(self.mean, self.low), self.high)
 
+    def entropy(self) -> Tensor:
+        """That of the normals before they are moved, ``(batch,)``: the mass at the bounds has no differential one."""
+        return (self.log_std + 0.5 * math.log(2 * math.pi * math.e)).expand(self.mean.shape).sum(-1)
+
+    def kl(self, other: ProjectedGaussian) -> Tensor:
+        """The divergence from ``other`` of the normals before they are moved, ``(batch,)``: no less than after it."""
+        return DiagonalGaussian(self.mean, self.log_std).kl(DiagonalGaussian(other.mean, other.log_std))
+
+
+class Box(Protocol):
+    """M11, continuous: the actions that may be taken, as a box that depends on what is seen and on the time."""
+
+    def bounds(self, observation: Mapping[str, Array], taken: int) -> tuple[Array, Array]:
+        """The boxes ``(batch, d)``, lowest and highest, in the units of the space, after ``taken`` steps of the run."""
+        ...
+
+
+@runtime_checkable
+class Confined(Protocol):
+    """An environment whose shield says a box of safe actions for what is seen; it takes no other ones."""
+
+    @property
+    def action_box(self) -> Box | None:
+        """The box."""
+        ...
+
 
 class BoxSchedule:
     """The box around a controller's action, growing from ``start`` of the whole range to all of it over ``steps``."""
@@ -112,6 +154,33 @@ class BoxSchedule:
             return np.broadcast_to(self._low, centre.shape), np.broadcast_to(self._high, centre.shape)
         half = 0.5 * share * (self._high - self._low)
         return np.maximum(centre - half, self._low), np.minimum(centre + half, self._high)
+
+
+def boxed(box: Box, head: ActionHead, actions: Tensor, observation: Mapping[str, Array], taken: int) -> Tensor:
+    """Actions ``(batch, d)`` in [-1, 1] mapped onto the boxes after ``taken`` steps, in the same scale."""
+    if isinstance(box, BoxSchedule) and box.epsilon(taken) >= 1.0:
+        return actions  # exactly
+    low, high = inner_bounds(box, head, observation, taken)
+    return low + (actions + 1.0) * (0.5 * (high - low))
+
+
+def inner_bounds(box: Box, head: ActionHead, observation: Mapping[str, Array], taken: int) -> tuple[Tensor, Tensor]:
+    """The boxes ``(batch, d)`` in the scale of a squashed policy, in which the space's bounds are -1 and 1."""
+    low, high = (torch.from_numpy(recorded(head, bound)) for bound in box.bounds(observation, taken))
+    return low, high
+
+
+def box_of(env: VectorEnv, name: str, width: float, steps: int) -> Box | None:
+    """The box that actions are kept in: around the controller of that name, or the one that the environment has.
+
+    None where there is neither. Raises AS1508 where the environment has no such controller.
+    """
+    if name:
+        space = env.action_space
+        assert isinstance(space, spaces.Box)
+        low, high = (np.ravel(b) for b in (space.low, space.high))
+        return BoxSchedule(controller_of(env, name), low, high, width, max(1, steps))
+    return env.action_box if isinstance(env, Confined) else None
 
 
 def controller_of(env: VectorEnv, name: str) -> Controller:
