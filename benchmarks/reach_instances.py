@@ -90,6 +90,7 @@ class Instance:
     """One instance; ``lift`` makes of the file's network one from the states to the inputs. ``peer`` is in seconds.
 
     ``width`` is how many times the hull of runs the tube may be wide, with the starts cut in ``split`` parts a side.
+    ``double``: rounding to float32, in any order of summation, moves the runs further than the starts are wide.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Instance:
     peer: float | None
     width: float | None = None
     split: int = 1
+    double: bool = False
 
 
 def _same(network: Network) -> Network:
@@ -137,7 +139,7 @@ INSTANCES = (
     Instance("cruise control, relu", CRUISE, "ACC_controller_relu", _cruise, _GAP, 50, True, 8.0),
     Instance("cruise control, tanh", CRUISE, "ACC_controller_tanh", _cruise, _GAP, 50, True, 8.0),
     Instance("unicycle", UNICYCLE, "Unicycle_controller", _shift(20.0),
-             f"F[10s, 10s] ({_THERE})", 50, True, None, 1.5, 2),
+             f"F[10s, 10s] ({_THERE})", 50, True, None, 1.5, 3, True),
     Instance("TORA, remain", TORA, "TORA_ReLU_controller", _shift(10.0),
              "G (" + _inside("x1 x2 x3 x4", "-2 -2 -2 -2", "2 2 2 2") + ")", 20, True, None, 1.5, 3),
     Instance("double pendulum", DOUBLE, "InvertedTwoLinkPendulum_controller_less_robust", _same,
@@ -159,15 +161,15 @@ def agent_of(instance: Instance, split: int = 1, seconds: int = 60) -> AgentIR:
     return result.agents[0]
 
 
-def write_onnx(network: Network, path: Path) -> None:
-    """A network as the float32 file that would be deployed."""
+def write_onnx(network: Network, path: Path, double: bool = False) -> None:
+    """A network as the float32 file that would be deployed, or as a float64 one."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     nodes, constants, name = [], [], "x"
     for k, layer in enumerate(network.layers):
         for kind, value in (("w", layer.weight), ("b", layer.bias)):
-            constants.append(numpy_helper.from_array(value.astype(np.float32), f"{kind}{k}"))
+            constants.append(numpy_helper.from_array(value.astype(np.float64 if double else np.float32), f"{kind}{k}"))
         nodes.append(helper.make_node("Gemm", [name, f"w{k}", f"b{k}"], [f"z{k}"], transB=1))
         name = f"z{k}"
         if layer.activation != "identity":
@@ -175,7 +177,7 @@ def write_onnx(network: Network, path: Path) -> None:
             nodes.append(helper.make_node(operator, [name], [f"h{k}"]))
             name = f"h{k}"
     ends = [
-        helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, size])
+        helper.make_tensor_value_info(n, TensorProto.DOUBLE if double else TensorProto.FLOAT, [1, size])
         for n, size in (("x", network.inputs), (name, network.outputs))
     ]
     graph = helper.make_graph(nodes, path.stem, ends[:1], ends[1:], constants)

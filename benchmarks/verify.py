@@ -131,15 +131,13 @@ def networks(folder: Path) -> Iterator[Row]:
         )  # fmt: skip
 
 
-RUNS = 100_000
-"""Runs of which the hull is that a tube is compared with; :func:`loops` takes more."""
-
-
-def loops(folder: Path, runs: int = RUNS) -> Iterator[Row]:
+def loops(folder: Path) -> Iterator[Row]:
     """The closed loops whose controllers are there, on their full initial sets: verdict, seconds, certificate.
 
-    Then, of those that are proved, the width of the tube at the horizon against the hull of ``runs`` runs, for each
-    state, and how many of the runs violate the formula. Controllers are written as float32 ONNX files.
+    Then, of those that are proved, the width of the tube at the horizon against the hull of runs, for each state; how
+    many of the runs violate the formula, and how many samples there are at which the hull leaves the tube. The runs are
+    those that :mod:`agentc.benchmarks.reach_runs` has recorded; without a record, some that are made now. Controllers
+    are written as float32 ONNX files. Where float32 alone makes the tube wide its width with a float64 file follows.
     """
     import tempfile
 
@@ -152,7 +150,8 @@ def loops(folder: Path, runs: int = RUNS) -> Iterator[Row]:
             path = folder / f"{instance.controller}.polar"
             if not path.is_file():
                 continue
-            write_onnx(instance.lift(read_polar(path)), Path(made) / f"{instance.controller}.onnx")
+            file, network = Path(made) / f"{instance.controller}.onnx", instance.lift(read_polar(path))
+            write_onnx(network, file)
             problem = problem_of(agent_of(instance), 0, Path(made))
             answer = decide(problem)
             wanted = "proved" if instance.holds else "falsified"
@@ -161,54 +160,43 @@ def loops(folder: Path, runs: int = RUNS) -> Iterator[Row]:
             said, peer = f"ARCH-COMP {instance.name}: {answer.word}", instance.peer
             yield Row(said, answer.seconds, peer, "published", None, "s", f"{wanted} in 60 s", right, note)
             if answer.word == "proved":
-                yield from _widths(instance, Path(made), runs)
+                yield from _widths(instance, Path(made), folder)
+                if instance.double:
+                    write_onnx(network, file, double=True)
+                    yield next(_widths(instance, Path(made), folder, ", float64 controller"))
 
 
-def _widths(instance: Any, folder: Path, runs: int) -> Iterator[Row]:
+def _widths(instance: Any, made: Path, folder: Path, which: str = "") -> Iterator[Row]:
     """The tube of a proof with the starts cut as the instance says, against runs."""
+    import numpy as np
+
+    from agentc.benchmarks import reach_runs
     from agentc.benchmarks.reach_instances import agent_of
     from agentc.runtime.verify.method import decide
     from agentc.runtime.verify.problem import problem_of
-    from agentc.runtime.verify.simulation import Simulation, controller_of
 
-    agent = agent_of(instance, instance.split, 900)
-    problem = problem_of(agent, 0, folder)
-    answer = decide(problem)
+    answer = decide(problem_of(agent_of(instance, instance.split, 900), 0, made))
     if answer.word != "proved":
         yield Row(f"{instance.name}: width", None, None, "", None, "", "", None, answer.sentence)
         return
-    system = agent.system
-    assert system is not None
-    controller = controller_of(problem, f"{instance.controller}.onnx", system)
-    lo, hi, violations = _sample(Simulation(system, controller, problem.item.formula, instance.horizon), agent, runs)
-    low, high = answer.evidence["tube"][-1]
-    ratios = [(b - a) / (d - c) for a, b, c, d in zip(low, high, lo, hi, strict=True)]
+    runs = reach_runs.recorded(instance, folder)
+    if runs is None:
+        runs = reach_runs.run(instance, "", reach_runs.simulation_of(instance, made), 0)
+    tube, low, high = np.array(answer.evidence["tube"]), np.array(runs.low), np.array(runs.high)
+    ratios = (tube[-1, 1] - tube[-1, 0]) / (high[-1] - low[-1])
     each = " ".join(f"{r:.2f}" for r in ratios)
-    note = f"each state {each}; {answer.evidence['boxes']} boxes in {answer.seconds:.1f} s"
+    note = f"each state {each}; {answer.evidence['boxes']} boxes in {answer.seconds:.1f} s, certificate checked"
     bound = instance.width
-    yield Row(f"{instance.name}: width at the end against {runs} runs", float(max(ratios)), None, "", None, "times",
-              "" if bound is None else f"{bound:g}", None if bound is None else max(ratios) <= bound, note)  # fmt: skip
-    said = f"{instance.name}: runs of {runs} that violate"
-    yield Row(said, float(violations), None, "", None, "", "0", not violations)
-
-
-def _sample(simulation: Any, agent: Any, count: int) -> tuple[Any, Any, int]:
-    """The hull of random runs at their end, both ``(states,)``, and how many of them violate."""
-    import numpy as np
-
-    from agentc.compiler.signals.robustness import compile_robustness
-
-    rng = np.random.default_rng(0)
-    truth = compile_robustness(simulation.formula, agent.declared)
-    lo, hi, violations = np.inf, -np.inf, 0
-    for at in range(0, count, 10_000):
-        size = min(10_000, count - at)
-        start, _ = simulation.simulator.start(rng, size)
-        signals = simulation.rollouts(start, rng.random((size, simulation.steps, simulation.width)))
-        ends = np.stack([signals[v.name][:, -1] for v in agent.system.states], axis=1)
-        lo, hi = np.minimum(lo, ends.min(axis=0)), np.maximum(hi, ends.max(axis=0))
-        violations += int((~np.asarray(truth.satisfaction_at(signals))).sum())
-    return lo, hi, violations
+    yield Row(f"{instance.name}{which}: width at the end against {runs.count} runs", float(max(ratios)), None, "", None,
+              "times", "" if bound is None else f"{bound:g}", None if bound is None else bool(max(ratios) <= bound),
+              note)  # fmt: skip
+    violations = runs.violations
+    yield Row(f"{instance.name}: runs of {runs.count} that violate", float(violations), None, "", None, "", "0",
+              not violations)  # fmt: skip
+    room = 1e-9 * (1 + np.abs(low) + np.abs(high))  # of the integration, where the starts are points
+    outside = int(((low < tube[:, 0] - room) | (high > tube[:, 1] + room)).any(axis=1).sum())
+    yield Row(f"{instance.name}: samples at which one of them leaves the tube", float(outside), None, "", None, "", "0",
+              not outside)  # fmt: skip
 
 
 def _instances(folder: Path) -> list[tuple[Path, Path]]:
@@ -221,9 +209,3 @@ def _instances(folder: Path) -> list[tuple[Path, Path]]:
     ]
     return [(a, b) for a, b in pairs if a.is_file() and b.is_file()]
 
-
-if __name__ == "__main__":  # python -m agentc.benchmarks.verify FOLDER RUNS: the closed loops against so many runs
-    import sys
-
-    for row in loops(Path(sys.argv[1]), int(sys.argv[2])):
-        print(row.case, f"{row.ours:.4g} {row.unit}", row.note, sep="; ", flush=True)

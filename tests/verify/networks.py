@@ -7,15 +7,15 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 
-def write_mlp(path, weights, biases, activation="Relu", *, gemm=False, shift=None):
+def write_mlp(path, weights, biases, activation="Relu", *, gemm=False, shift=None, kind=np.float32):
     nodes, constants, name = [], [], "x"
     if shift is not None:
         constants.append(numpy_helper.from_array(np.asarray(shift, np.float32), "shift"))
         nodes.append(helper.make_node("Sub", [name, "shift"], ["shifted"]))
         name = "shifted"
     for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
-        constants.append(numpy_helper.from_array((w if gemm else w.T).astype(np.float32), f"w{k}"))
-        constants.append(numpy_helper.from_array(b.astype(np.float32), f"b{k}"))
+        constants.append(numpy_helper.from_array((w if gemm else w.T).astype(kind), f"w{k}"))
+        constants.append(numpy_helper.from_array(b.astype(kind), f"b{k}"))
         if gemm:
             nodes.append(helper.make_node("Gemm", [name, f"w{k}", f"b{k}"], [f"z{k}"], transB=1))
         else:
@@ -25,7 +25,7 @@ def write_mlp(path, weights, biases, activation="Relu", *, gemm=False, shift=Non
         if k < len(weights) - 1:
             nodes.append(helper.make_node(activation, [name], [f"h{k}"]))
             name = f"h{k}"
-    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, (1, size)) for n, size in
+    ends = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), (1, size)) for n, size in
             (("x", weights[0].shape[1]), (name, weights[-1].shape[0]))]  # fmt: skip
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], constants)
     path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)

@@ -335,12 +335,12 @@ def test_the_runtime_computes_functions_as_well_as_is_granted(operator, tmp_path
     assert np.abs(session.run(None, {"x": x})[0] - true).max() <= 8 * 2.0**-24
 
 
-def summed_in_any_order(rng, weights, biases, x, activation):
-    """A float32 evaluation whose sums are made one term after the other, in a random order."""
-    h = x.astype(np.float32)
+def summed_in_any_order(rng, weights, biases, x, activation, kind=np.float32):
+    """An evaluation whose sums are made one term after the other, in a random order."""
+    h = x.astype(kind)
     for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
-        terms = np.concatenate([w.astype(np.float32) * h, b.astype(np.float32)[:, None]], axis=1)
-        total = np.zeros(len(terms), np.float32)
+        terms = np.concatenate([w.astype(kind) * h, b.astype(kind)[:, None]], axis=1)
+        total = np.zeros(len(terms), kind)
         for at in rng.permutation(terms.shape[1]):
             total = total + terms[:, at]
         last = k == len(weights) - 1
@@ -365,10 +365,39 @@ def test_float32_in_any_order_is_enclosed_by_prover_and_checker(activation, tmp_
         x = rng.normal(0, 1, 3)
         found = summed_in_any_order(rng, weights, biases, x, activation)
         inputs = [forms.Form(np.array([v]), np.zeros((1, 1)), np.zeros(1)) for v in x]
-        for y, form, exact in zip(found, through(network, inputs).outputs, through(network, inputs, False).outputs,
+        for y, form, exact in zip(found, through(network, inputs).outputs, through(network, inputs, 0.0).outputs,
                                   strict=True):  # fmt: skip
             assert form.range.lo[0] <= y <= form.range.hi[0]
             escaped += not exact.range.lo[0] <= y <= exact.range.hi[0]
         c, g, e = outputs(x[None], np.zeros((1, 1, 3)))
         assert (np.abs(found - c[0]) <= np.abs(g[0]).sum(axis=0) + e[0]).all()
+    assert escaped > 20
+
+
+@pytest.mark.parametrize("activation", ["Relu", "Tanh"])
+def test_a_file_of_float64_is_followed_with_the_rounding_of_float64(activation, tmp_path):
+    """Whose evaluations are enclosed, and those of float32 are not; the file runs as it is."""
+    from agentc.runtime.verify.checker.network import zonotopes
+    from agentc.runtime.verify.network.method import run_onnx
+    from agentc.runtime.verify.network.onnx_reader import read_onnx
+    from agentc.runtime.verify.reach import forms
+    from agentc.runtime.verify.reach.through import U64, through
+
+    rng = np.random.default_rng(7)
+    weights, biases = random_mlp(rng, (3, 200, 60, 2))
+    path = write_mlp(tmp_path / "n.onnx", weights, biases, activation, kind=np.float64)
+    reading, outputs = read_onnx(path), zonotopes(path.read_bytes())
+    assert reading.double
+    escaped = 0
+    for _ in range(40):
+        x = rng.normal(0, 1, 3)
+        inputs = [forms.Form(np.array([v]), np.zeros((1, 1)), np.zeros(1)) for v in x]
+        found = through(reading.network, inputs, U64).outputs
+        c, g, e = outputs(x[None], np.zeros((1, 1, 3)))
+        slack = np.abs(g[0]).sum(axis=0) + e[0]
+        for y in (run_onnx(reading, x), summed_in_any_order(rng, weights, biases, x, activation, np.float64)):
+            assert (np.abs(y - c[0]) <= slack).all()
+            assert all(f.range.lo[0] <= v <= f.range.hi[0] for f, v in zip(found, y, strict=True))
+        rough = summed_in_any_order(rng, weights, biases, x, activation)
+        escaped += bool((np.abs(rough - c[0]) > slack).any())
     assert escaped > 20

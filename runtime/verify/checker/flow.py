@@ -246,13 +246,12 @@ def enclosure(graph: Any, names: Sequence[str], start: Sequence[Form], held: Map
         wider = [np.where(inside, b.r, 1.1 * b.r + 1e-9 * (1 + np.abs(b.c))) for b in box]
         box = [Form(b.c, b.g, r) for b, r in zip(box, wider, strict=True)]
         image = picard(box)
-        pairs = [(a.bounds, b.bounds) for a, b in zip(image, box, strict=True)]
-        inside = np.all([(lo >= low) & (hi <= high) for (lo, hi), (low, high) in pairs], axis=0)
+        ends = [(a.bounds, b.bounds) for a, b in zip(image, box, strict=True)]
+        inside = np.all([(lo >= low) & (hi <= high) for (lo, hi), (low, high) in ends], axis=0)
         if inside.all():
             return picard(image)
-        hulls = [between(np.minimum(lo, low), np.maximum(hi, high)) for (lo, hi), (low, high) in pairs]
-        box = [between(*(np.where(inside, x, y) for x, y in zip(b.bounds, hull.bounds, strict=True)))
-               for b, hull in zip(box, hulls, strict=True)]  # fmt: skip
+        pairs = zip(image, box, strict=True)
+        box = [Form(np.where(inside, b.c, a.c), b.g, np.where(inside, b.r, a.r)) for a, b in pairs]
     raise RejectedError("a step has no enclosure")
 
 

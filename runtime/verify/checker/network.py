@@ -82,12 +82,14 @@ def network_of(folder: Path, name: str, digest: str) -> bytes:
 def zonotopes(content: bytes) -> Callable[[Any, Any], tuple[Any, Any, Any]]:
     """A network on zonotopes ``c`` ``(batch, n)``, ``g`` ``(batch, generators, n)``: its outputs likewise, and a slack.
 
-    The first generators of the outputs are those of the inputs. A float32 evaluation is covered.
+    The first generators of the outputs are those of the inputs. An evaluation in the file's own precision is covered,
+    which that of its input decides: no operator that is checked changes it.
     """
     graph = _Graph(content, single=True)
+    unit = U64 if graph.double else U32
 
     def outputs(c: Any, g: Any) -> tuple[Any, Any, Any]:
-        out = graph.through(_Form(c, g, np.zeros_like(c), np.zeros_like(c), True))
+        out = graph.through(_Form(c, g, np.zeros_like(c), np.zeros_like(c), unit))
         return out.c, out.g, (out.d + out.e) * UP
 
     return outputs
@@ -156,15 +158,15 @@ class _Form:
     """For each box of a batch: ``centre + sum of generators * [-1, 1] + own * [-1, 1] + slack * [-1, 1]``.
 
     ``c``, ``d`` and ``e`` are ``(batch, n)``, ``g`` is ``(batch, generators, n)``. ``d`` are generators that no two
-    numbers share; the next product makes them those of ``g``. ``e`` is what float64 may have lost. ``single`` widens
-    ``d`` by what float32 can lose.
+    numbers share; the next product makes them those of ``g``. ``e`` is what float64 may have lost. ``unit`` is the
+    roundoff of an evaluation that is covered too, by ``d``; 0 of none.
     """
 
     c: Any
     g: Any
     d: Any
     e: Any
-    single: bool = False
+    unit: float = 0.0
 
     @property
     def size(self) -> Any:
@@ -178,7 +180,7 @@ class _Form:
         reach = self.size @ positive + np.abs(bias)
         e = (self.e @ positive + 2 * (n + 4) * U64 * reach) * UP + TINY
         g = np.concatenate([self.g @ weight, self._owned(weight)], axis=1)
-        return _Form(self.c @ weight + bias, g, self._summed(weight, bias, reach), e, self.single)
+        return _Form(self.c @ weight + bias, g, self._summed(weight, bias, reach), e, self.unit)
 
     def scaled(self, factor: Any, plus: Any) -> _Form:
         """``x * factor + plus``, number by number."""
@@ -186,15 +188,15 @@ class _Form:
         reach = self.size * positive + np.abs(plus)
         e = (self.e * positive + 8 * U64 * reach) * UP + TINY
         d = (self.d * positive + self._lost(2, reach)) * UP
-        return _Form(self.c * factor + plus, self.g * factor, d, e, self.single)
+        return _Form(self.c * factor + plus, self.g * factor, d, e, self.unit)
 
     def _summed(self, weight: Any, bias: Any, reach: Any) -> Any:
-        """What sums of products in float32 may lose, in any order.
+        """What sums of products may lose in an evaluation, in any order.
 
         Every partial sum lies between the sum of the negative and that of the positive terms, and an addition loses at
         most half a unit of one; what is zero is added without loss. Each product and each input is rounded once.
         """
-        if not self.single:
+        if not self.unit:
             return np.zeros_like(reach)
         terms = (self.size > 1e-200) @ (weight != 0).astype(np.float64) + 2
         radius = self.size - np.abs(self.c)
@@ -202,10 +204,10 @@ class _Form:
         rising, falling = np.maximum(weight, 0), np.maximum(-weight, 0)
         plus = most @ rising + least @ falling + np.maximum(bias, 0)
         minus = least @ rising + most @ falling + np.maximum(-bias, 0)
-        return (U32 * (terms * np.maximum(plus, minus) * 1.001 + 4 * reach) + 1e-37) * UP
+        return (self.unit * (terms * np.maximum(plus, minus) * 1.001 + 4 * reach) + 1e-37) * UP
 
     def _lost(self, roundings: int, reach: Any) -> Any:
-        return (roundings * U32 * reach + 1e-37) * UP if self.single else np.zeros_like(reach)
+        return (roundings * self.unit * reach + 1e-37) * UP if self.unit else np.zeros_like(reach)
 
     def _owned(self, weight: Any) -> Any:
         """The own generators after a product: of each box those that are not zero."""
@@ -234,12 +236,12 @@ class _Form:
             turn = unit * np.arctanh(np.minimum(np.sqrt(1 - slope * unit**2), 1 - 1e-12))
             places = np.stack([lo, hi, np.clip(turn, lo, hi), np.clip(-turn, lo, hi)])
             off = f(places) - slope * places
-            pad = LIBM + 8 * U64 * (np.abs(lo) + np.abs(hi)) + (8 * U32 if self.single else 0.0)
+            pad = LIBM + 8 * U64 * (np.abs(lo) + np.abs(hi)) + 8 * self.unit
             low, high = off.min(axis=0) - pad, off.max(axis=0) + pad
         middle, half = (low + high) / 2, (high - low) / 2 * UP
         e = (slope * self.e + 8 * U64 * (slope * self.size + np.abs(low) + np.abs(high))) * UP + TINY
         d = (slope * self.d + half) * UP
-        return _Form(slope * self.c + middle, self.g * slope[:, None, :], d, e, self.single)
+        return _Form(slope * self.c + middle, self.g * slope[:, None, :], d, e, self.unit)
 
     def limited(self, value: Any, sign: float) -> _Form:
         """``max(x, v) = v + relu(x - v)`` for the sign 1, ``min(x, v) = v - relu(v - x)`` for -1."""
@@ -273,7 +275,8 @@ class _Graph:
         for node in self.nodes:
             if node.op_type == "Constant":
                 self.constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-        (self.input,) = [i.name for i in model.graph.input if i.name not in self.constants]
+        (given,) = [i for i in model.graph.input if i.name not in self.constants]
+        self.input, self.double = given.name, given.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
         outputs = [o.name for o in model.graph.output]
         self.output = outputs[0] if len(outputs) == 1 else "action"
         if any(v.dtype.kind == "f" and not np.isfinite(v).all() for v in self.constants.values()):
@@ -285,7 +288,7 @@ class _Graph:
         g = np.zeros((size, n, n))
         g[:, range(n), range(n)] = (hi - lo) / 2 * UP
         e = 4 * U64 * (np.abs(lo) + np.abs(hi)) + TINY
-        return self.through(_Form((lo + hi) / 2, g, np.zeros((size, n)), e, self.single))
+        return self.through(_Form((lo + hi) / 2, g, np.zeros((size, n)), e, U32 if self.single else 0.0))
 
     def through(self, form: _Form) -> _Form:
         """The outputs over forms of inputs."""

@@ -187,7 +187,7 @@ def run_onnx(reading: Reading, x: Floats) -> Floats:
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(reading.content, options, providers=["CPUExecutionProvider"])
         _sessions[reading.network.digest] = session
-    given = x.astype(np.float32).reshape(reading.input_shape)
+    given = x.astype(np.float64 if reading.double else np.float32).reshape(reading.input_shape)
     (out,) = session.run([reading.output] if reading.output else None, {reading.input_name: given})
     return np.asarray(out, np.float64).reshape(-1)
 

@@ -40,7 +40,7 @@ class _State:
 
 @dataclass(frozen=True)
 class Reading:
-    """A network with what else its file says: the names and shapes that a runtime wants."""
+    """A network with what else its file says: the names and shapes that a runtime wants, whether it reads float64."""
 
     network: Network
     input_name: str
@@ -48,6 +48,7 @@ class Reading:
     content: bytes
     exact: bool
     output: str = ""
+    double: bool = False
 
 
 def read_onnx(path: Path) -> Reading:
@@ -121,7 +122,8 @@ def read_onnx(path: Path) -> Reading:
     if not state.layers:
         raise _shape(name, "graph", "it computes nothing")
     network = Network(_merged(state.layers), name, digest(b"".join(parts) if parts else content))
-    return Reading(network, inputs[0].name, shape, content, exact, output)
+    double = inputs[0].type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
+    return Reading(network, inputs[0].name, shape, content, exact, output, double)
 
 
 def _embedded(model: Any, name: str, path: Path) -> list[bytes]:

@@ -184,7 +184,6 @@ def _flow(
     ring = FormRing(states[0])
     fine = Series(loop.rates, ring, {**held, **middle}).run(dict(zip(loop.states, states, strict=True)), loop.order)
     strays = _strays(loop, enclosure, {**fixed, **disturbed}, h)
-    time = Interval(np.float64(0.0), np.float64(h))
     end, during = [], []
     for i, name in enumerate(loop.states):
         terms = [ring.form(v) for v in fine[name]]
@@ -214,7 +213,6 @@ def _flow(
         g = np.concatenate([span.g, along.c[:, None]], axis=1)
         r = up(up(span.r + along.r) + strays[i]) * (1 + 1e-13) + 4 * 2.0**-53 * np.abs(along.c)
         during.append(Form(span.c, g, r))
-    del time
     end, bad = _finite(end)
     during, worse = _finite(during)
     return end, during, lost | bad | worse
@@ -260,16 +258,21 @@ def _enclosure(
         return {name: start[name] + _bounded(interval_of(rates[name][1])) * time for name in loop.states}
 
     box = picard(start)
-    for _ in range(20):
-        box = {name: _inflated(box[name]) for name in box}
+    inside = np.zeros_like(box[loop.states[0]].lo, bool)
+    for _ in range(20):  # what is found is inflated, not what was tried: that would grow faster than what depends on it
+        box = {name: _where(inside, box[name], _inflated(box[name])) for name in box}
         found = picard(box)
         inside = np.all([found[name].within(box[name]) for name in box], axis=0)
         if inside.all():
             tighter = picard(found)
             return tighter, np.zeros_like(inside)
-        box = {name: box[name].hull(found[name]) for name in box}
+        box = {name: _where(inside, box[name], found[name]) for name in box}
     vast = {name: Interval(np.where(inside, box[name].lo, -VAST), np.where(inside, box[name].hi, VAST)) for name in box}
     return vast, ~inside
+
+
+def _where(choice: Any, one: Interval, other: Interval) -> Interval:
+    return Interval(np.where(choice, one.lo, other.lo), np.where(choice, one.hi, other.hi))
 
 
 def _inflated(interval: Interval) -> Interval:

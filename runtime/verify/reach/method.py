@@ -25,7 +25,7 @@ from agentc.runtime.verify.reach.loop import Control, Loop
 from agentc.runtime.verify.reach.modes import Modes, mode_variable
 from agentc.runtime.verify.reach.prove import Proof, Question, prove
 from agentc.runtime.verify.reach.series import SMOOTH
-from agentc.runtime.verify.reach.through import through
+from agentc.runtime.verify.reach.through import U32, U64, through
 from agentc.runtime.verify.reach.truth import NUMBERS, OPERATORS, TruthArithmetic, propositions
 from agentc.runtime.verify.reach.tube import certificate, checked
 from agentc.runtime.verify.simulation import (
@@ -150,7 +150,8 @@ def _assumptions(system: SystemIR, controller: Controller) -> list[str]:
     if system.inputs and not controller.name:
         found.append("inputs stay in their ranges, whatever sets them")
     if controller.reading is not None:
-        found.append(f"the network {controller.name} is evaluated in float32 or more, in any order of summation")
+        least = "float64" if controller.reading.double else "float32 or more"
+        found.append(f"the network {controller.name} is evaluated in {least}, in any order of summation")
     return found
 
 
@@ -270,7 +271,7 @@ def _beside(left: Graph, right: Graph, rows: int, controller: Controller) -> Gra
 def _control(system: SystemIR, dynamics: Dynamics, controller: Controller) -> Control:
     lo, hi = bounds(system.inputs)
     if controller.reading is not None:
-        return network_control(controller.reading.network, lo, hi)
+        return network_control(controller.reading.network, lo, hi, U64 if controller.reading.double else U32)
     law = dynamics.law(controller.name)
     names = [v.name for v in system.states]
 
@@ -283,11 +284,11 @@ def _control(system: SystemIR, dynamics: Dynamics, controller: Controller) -> Co
     return declared
 
 
-def network_control(network: Network, lo: Floats, hi: Floats) -> Control:
-    """A network as the controller, clipped to the ranges of the inputs."""
+def network_control(network: Network, lo: Floats, hi: Floats, unit: float = U32) -> Control:
+    """A network as the controller, evaluated with that unit roundoff, clipped to the ranges of the inputs."""
 
     def control(states: list[Form]) -> tuple[Sequence[Form], Floats]:
-        came = through(network, states)
+        came = through(network, states, unit)
         return [clipped(f, a, b) for f, a, b in zip(came.outputs, lo, hi, strict=True)], came.blame
 
     return control
