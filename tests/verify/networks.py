@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 
 def write_mlp(path, weights, biases, activation="Relu", *, gemm=False, shift=None, kind=np.float32):

@@ -1,5 +1,9 @@
 """Models extracted from environments: against random episodes, exact values, and policies that were let act."""
 
+import hashlib
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,10 +13,16 @@ from agentc.lang.source import Source
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.envs.registry import environment_of
 from agentc.runtime.verify.answer import Verdict
+from agentc.runtime.verify.checker import check
+from agentc.runtime.verify.checker.transitions import unpacked
 from agentc.runtime.verify.method import decide
+from agentc.runtime.verify.model.certificates import pack
 from agentc.runtime.verify.model.extraction import extract
+from agentc.runtime.verify.model.relation import unlike
 from agentc.runtime.verify.model.worlds import world_around, world_of
 from agentc.runtime.verify.problem import problem_of
+
+from .certificates import mutants_of, resealed
 
 
 def agent(env, body):
@@ -70,14 +80,52 @@ def test_random_episodes_stay_in_the_model(env, formula):
 def test_verdicts_on_the_grids():
     inside, reach = answers(EMPTY, "safe inside = G (x >= 1 & x <= 3); verify inside by model\n"
                                    "  task t = F tile == goal; verify t by model")  # fmt: skip
-    assert inside.word == "proved (unchecked)" and inside.evidence["states"] == 34
+    assert inside.word == "proved" and inside.evidence["states"] == 34
     assert "1 starts that 1000 seeds" in inside.assumptions[0]
     assert reach.verdict is Verdict.FALSIFIED and len(reach.evidence["actions"]) == 250
     without, hold = answers(KEY, "safe never = G (door == open -> O carrying == key); verify never by model\n"
                                  "  safe hold = G (door == open -> carrying == key); verify hold by model")  # fmt: skip
-    assert without.word == "proved (unchecked)"
+    assert without.word == "proved"
     # the key can be put down behind the open door: a shortest run, replayed from its seed
     assert hold.verdict is Verdict.FALSIFIED and hold.evidence["actions"][-1] == "drop"
+
+
+def digest_of(relation):
+    text = json.dumps(relation, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_what_is_recorded_is_checked_without_the_environment(tmp_path):
+    """The checker has only the relation: another one is another claim, and a worse one does not close."""
+    body = "safe far = G (first | !(prev.tile == coffee & tile == office)); verify far by model\n" \
+           "  task walk = G (first | !(prev.tile == coffee & tile == office)); verify walk by model"  # fmt: skip
+    for found in answers("office(max_steps = 30)", body):
+        document = json.loads(json.dumps(found.certificate.data()))
+        assert document["kind"] == "relation" and check(document).facts["transitions"] > 300
+        assert not any(check(m).accepted for m in mutants_of(document))
+        relation, claim = document["subject"]["relation"], document["claim"]
+        edges = unpacked(relation["edges"], relation["edge count"], 2)
+        fewer = {**relation, "edges": pack(edges[1:]), "edge count": len(edges) - 1}
+        told = {**document, "subject": {**document["subject"], "relation": fewer}}
+        assert "another relation" in check(resealed(told)).reason
+        states = unpacked(relation["states"], relation["count"], 3)
+        there = {row["tile"]: i for i, row in enumerate(relation["read"])}
+        states[:, 1] = np.where(states[:, 1] < 0, states[:, 1], there["coffee"])
+        states[:, 0] = there["office"]  # at the office from the first step on
+        bad = {**relation, "states": pack(states)}
+        told = {**document, "subject": {**document["subject"], "relation": bad},
+                "claim": {**claim, "relation": digest_of(bad)}}  # fmt: skip
+        assert not check(resealed(told)).accepted
+
+
+def test_a_relation_of_another_environment_is_noticed():
+    """Random runs of a fresh environment: of the explored one they are all recorded, of one with a changed map not."""
+    a = agent("office(slip = 0.3, max_steps = 40)", "safe f = G tile != plant")
+    model = extract(a, world_of(a), [a.formulas[0].formula], most=1000, seeds=1)
+    assert unlike(a, model) is None
+    away = np.where(model.successor == model.initial[0], (model.successor + 40) % len(model), model.successor)
+    moved = replace(model, successor=np.roll(away, 7).astype(np.int32))
+    assert "was recorded" not in str(unlike(a, moved)) and unlike(a, moved) is not None
 
 
 def test_signals_of_the_step_and_before_it():
@@ -86,7 +134,7 @@ def test_signals_of_the_step_and_before_it():
     left, solved = answers(EMPTY, "safe turn = G !(action == left & O action == right); verify turn by model\n"
                                   "  safe paid = G (solved -> tile == goal); verify paid by model")  # fmt: skip
     assert left.verdict is Verdict.FALSIFIED and set(left.evidence["actions"]) == {"left", "right"}
-    assert solved.word == "proved (unchecked)"
+    assert solved.word == "proved"
 
 
 def test_probabilities_of_a_slipping_grid():
@@ -221,5 +269,5 @@ def test_the_closed_loop_of_a_shielded_policy(tmp_path):
         a = result.agents[0]
         train_agent(CompiledAgent.from_ir(a), configuration(a), run)
         found.append(decide(problem_of(a, 0)))
-    assert found[0].word == "proved (unchecked)"
+    assert found[0].word == "proved"
     assert found[1].evidence["states"] >= 1

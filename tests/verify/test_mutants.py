@@ -13,6 +13,7 @@ from agentc.runtime.verify.problem import problem_of
 from .certificates import induction_mutants, mutants_of, resealed
 from .networks import at_most, forward, random_mlp, write_mlp
 from .systems import PENDULUM, TANK, problem
+from .test_extraction import agent as grid
 from .test_induction import STRONGER, SYSTEMS
 from .test_model import GRID, agent
 
@@ -32,6 +33,8 @@ def certificates(folder):
         a = agent(system, f"  safe f = {formula}\n  verify f by induction {{ k = {k} }}")
         found.append(decide(problem_of(a, 0)).certificate)
     a = agent(GRID, "  safe f = G (x >= 1 -> O x == 0)\n  verify f by model")
+    found.append(decide(problem_of(a, 0)).certificate)
+    a = grid("office(slip = 0.2)", "safe f = G (tile == coffee -> O tile != coffee); verify f by model")
     found.append(decide(problem_of(a, 0)).certificate)
     for item in (problem(TANK, "G level <= 0.7m", "by reach { controller = shut }"),
                  problem(PENDULUM, "G th <= 2", "by reach { controller = swing }")):  # fmt: skip

@@ -23,6 +23,7 @@ CHECKERS = {
     "model": "agentc.runtime.verify.checker.model",
     "network": "agentc.runtime.verify.checker.network",
     "reach": "agentc.runtime.verify.checker.reach",
+    "relation": "agentc.runtime.verify.checker.relation",
     "value": "agentc.runtime.verify.checker.value",
 }
 """Which module checks a kind of certificate."""

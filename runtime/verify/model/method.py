@@ -162,13 +162,25 @@ def _safety(problem: Problem, p: Product, horizon: int | None) -> Answer:
         said = f"no run of at most {horizon} steps violates it ({_size(p)}); the shortest that does has "
         said += f"{int(p.depth[bad].min())}"
         answer = Answer(Verdict.PROVED, NAME, said, (assumption, f"runs end after {horizon} steps"), _counts(p))
-        return checked(answer, problem, ending_certificate(problem, p, horizon))
+        return _with_certificate(answer, problem, p, horizon)
     said = f"no reachable state violates it ({_size(p)})"
-    if not isinstance(p.model, ExplicitModel):
-        return Answer(Verdict.PROVED, NAME, said, (assumption,), _counts(p))
+    if isinstance(p.model, ExtractedModel):
+        return _with_certificate(Answer(Verdict.PROVED, NAME, said, (assumption,), _counts(p)), problem, p, None)
     return checked(
         Answer(Verdict.PROVED, NAME, said, (assumption,), _counts(p)), problem, invariant_certificate(problem, p)
     )
+
+
+def _with_certificate(answer: Answer, problem: Problem, p: Product, horizon: int | None) -> Answer:
+    """A proof of all runs of so many steps with its certificate; of an environment, if a fresh one does as recorded."""
+    if not isinstance(p.model, ExtractedModel):
+        return checked(answer, problem, ending_certificate(problem, p, horizon))
+    from agentc.runtime.verify.model.relation import relation_certificate, unlike
+
+    other = unlike(problem.agent, p.model)
+    if other is not None:
+        return unknown(NAME, f"a fresh environment does something else than was recorded: {other}")
+    return checked(answer, problem, relation_certificate(problem, p, horizon))
 
 
 def _counts(p: Product) -> dict[str, Any]:
@@ -203,8 +215,9 @@ def _task(problem: Problem, p: Product, horizon: int | None) -> Answer:
         return _run_found(problem, p, _descend(p, int(worst[0]), failing))
     limit = f"of {horizon} steps" if horizon is not None else "of any length"
     said = f"every run {limit} satisfies it ({_size(p)})"
-    answer = Answer(Verdict.PROVED, NAME, said, (_assumption(problem, p),), _counts(p))
-    return checked(answer, problem, ending_certificate(problem, p, horizon))
+    ended = () if horizon is None else (f"runs end after {horizon} steps",)
+    answer = Answer(Verdict.PROVED, NAME, said, (_assumption(problem, p), *ended), _counts(p))
+    return answer if horizon is None else _with_certificate(answer, problem, p, horizon)
 
 
 def _entered(p: Product) -> set[int]:
