@@ -69,8 +69,16 @@ def test_the_gate(tmp_path, monkeypatch, invoke):
     assert code == 0, said
     closed("met(dry)")
     assert invoke("eval", "ice.agentspec", "--episodes", "5")[0] == 0
+    # a proof without a certificate is enough only where the spec says so
+    record = tmp_path / "build/Skater.agent/proofs.json"
+    saved = record.read_text()
+    data = json.loads(saved)
+    for row in data["items"]:
+        row["certificate"] = "" if row["formula"] == "dry" else row["certificate"]
+    record.write_text(json.dumps(data))
     write(ALL.replace("proved(dry, unchecked)", "proved(dry)"))
     closed("proved(dry)", "unchecked")
+    record.write_text(saved)
     write()
     code, said = invoke("run", "ice.agentspec", "--out", "first")
     assert code == 0 and "interventions" in said and "dry kept" in said, said
@@ -86,8 +94,6 @@ def test_the_gate(tmp_path, monkeypatch, invoke):
     closed("certificate")
     certificate.write_text(kept)
     # a record that calls another certificate its own: the checker and the agent's meaning say no
-    record = tmp_path / "build/Skater.agent/proofs.json"
-    saved = record.read_text()
     data = json.loads(saved)
     for row in data["items"]:
         if row["formula"] == "slow":
