@@ -117,6 +117,20 @@ def run(instance: Instance, text: str, simulation: Any, seed: int, count: int = 
     return Runs(instance.name, text, seed, count, violations, *hull, round(time.process_time() - begun, 2))
 
 
+def uncertain(simulation: Any, count: int = 500) -> NDArray[Any]:
+    """How far integration is off, ``(samples, states)``: twice the most that half the step changes of some runs."""
+    from agentc.runtime.verify.reach.between import Between
+
+    s = simulation
+    start, noise = draw(s, np.random.default_rng(0), count)
+    ends = []
+    for one in (s, Between(s.system, s.controller, s.plain, s.steps, 2 * s.parts)):
+        signals = one.rollouts(start, noise)
+        ends.append(np.stack([signals[v.name][:, :: one.parts] for v in s.system.states], axis=2))
+    off: NDArray[Any] = 2 * np.abs(ends[0] - ends[1]).max(axis=0)
+    return off
+
+
 def merged(parts: list[Runs]) -> Runs:
     """Several lines as one."""
     low = np.minimum.reduce([np.array(p.low) for p in parts]).tolist()

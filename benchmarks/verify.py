@@ -179,9 +179,8 @@ def _widths(instance: Any, made: Path, folder: Path, which: str = "") -> Iterato
     if answer.word != "proved":
         yield Row(f"{instance.name}: width", None, None, "", None, "", "", None, answer.sentence)
         return
-    runs = reach_runs.recorded(instance, folder)
-    if runs is None:
-        runs = reach_runs.run(instance, "", reach_runs.simulation_of(instance, made), 0)
+    simulation = reach_runs.simulation_of(instance, made)
+    runs = reach_runs.recorded(instance, folder) or reach_runs.run(instance, "", simulation, 0)
     tube, low, high = np.array(answer.evidence["tube"]), np.array(runs.low), np.array(runs.high)
     ratios = (tube[-1, 1] - tube[-1, 0]) / (high[-1] - low[-1])
     each = " ".join(f"{r:.2f}" for r in ratios)
@@ -193,7 +192,8 @@ def _widths(instance: Any, made: Path, folder: Path, which: str = "") -> Iterato
     violations = runs.violations
     yield Row(f"{instance.name}: runs of {runs.count} that violate", float(violations), None, "", None, "", "0",
               not violations)  # fmt: skip
-    room = 1e-9 * (1 + np.abs(low) + np.abs(high))  # of the integration, where the starts are points
+    # runs are integrated with an error, which counts where the starts are points
+    room = reach_runs.uncertain(simulation) + 1e-12 * (1 + np.abs(low) + np.abs(high))
     outside = int(((low < tube[:, 0] - room) | (high > tube[:, 1] + room)).any(axis=1).sum())
     yield Row(f"{instance.name}: samples at which one of them leaves the tube", float(outside), None, "", None, "", "0",
               not outside)  # fmt: skip

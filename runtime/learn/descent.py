@@ -33,10 +33,14 @@ from agentc.runtime.learn.optimizer import FlatAdam, learned, restore_learned
 from agentc.runtime.learn.resets.counterexamples import Counterexamples
 from agentc.runtime.learn.slots import Reset, State
 from agentc.runtime.learn.trajectory import Trajectory
+from agentc.runtime.learn.tube import TubeBound, Zonotope, activated, through
 from agentc.runtime.learn.vector import Array, VectorEnv
 from agentc.runtime.simulate import TorchSimulator
 
 SINGLE = torch.float32
+
+FAR = 10.0
+"""An overlap beyond which tubes have grown out of use: no gradient goes back from there."""
 
 
 class DescentLearner:
@@ -57,6 +61,8 @@ class DescentLearner:
         names = [v.name for v in agent.system.states]
         signals = {s.name: s for s in agent.declared}
         whole = and_(*(f.formula for f in judged(agent)))
+        self._boxes = initial_boxes(agent.system)
+        self._tube = TubeBound(agent, whole, self._simulator, self._steps) if config.tube > 0 else None
         self._robustness = compile_robustness(whole, [signals[name] for name in names])
         lo, hi = (torch.tensor(b, dtype=SINGLE) for b in bounds(agent.system.inputs))
         self._middle, self._half = (lo + hi) / 2, (hi - lo) / 2
@@ -87,7 +93,13 @@ class DescentLearner:
         short = torch.relu(wanted - value)
         loss = short.mean() + short.max()
         worst = float(value.detach().min())
-        figures = {"loss": float(loss.detach()), "robustness": float(value.detach().mean()), "worst": worst}
+        figures = {"robustness": float(value.detach().mean()), "worst": worst}
+        if self._tube is not None:
+            sure = self._tube(*self._cells(randomness), self._inputs_of_set)
+            overlap = torch.relu(-sure).clamp(max=FAR)
+            loss = loss + c.tube * overlap.mean()
+            figures["tube"] = float(sure.detach().min())
+        figures = {"loss": float(loss.detach()), **figures}
         if float(loss.detach()) == 0.0:
             return figures
         rate = c.rate(at.steps - 1)
@@ -115,6 +127,36 @@ class DescentLearner:
             hidden = part.key in self.architecture.privileged
             given.append(torch.zeros((len(x), *part.read), dtype=SINGLE) if hidden else x)
         return self._middle + self._half * self.network.policy(tuple(given)).mode()
+
+    def _inputs_of_set(self, x: Zonotope) -> Zonotope:
+        """As :meth:`_inputs`, of a set of states ``(n, batch)``."""
+        if self.architecture.normalize:
+            n = len(x.c)
+            at = sum(p.size for p in self.architecture.parts[: self._shown()] if p.kind == "vector")
+            scale = self.network.input_scale[at : at + n, None]
+            mean = self.network.input_mean[at : at + n, None]
+            x = Zonotope((x.c - mean) * scale, x.g * scale[..., None], x.r * scale)
+        out = activated(through(self.network.actor, x), tanh=True)
+        half = self._half[:, None]
+        return Zonotope(self._middle[:, None] + half * out.c, half[..., None] * out.g, half * out.r)
+
+    def _shown(self) -> int:
+        """Which part of what is read is the state."""
+        return next(i for i, p in enumerate(self.architecture.parts) if p.key not in self.architecture.privileged)
+
+    def _cells(self, randomness: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Parts of the starts for tubes, both ``(tubes, n)``; half of them where a proof has failed."""
+        c = self.config
+        lo, hi = np.empty((2, c.tubes, self._boxes[0].lo.size))
+        for row in range(c.tubes):
+            box = self._boxes[int(randomness.integers(len(self._boxes)))]
+            middle = box.lo + randomness.random(box.lo.shape) * (box.hi - box.lo)
+            if self.starts is not None and len(self.starts.states) and row % 2:
+                middle = self.starts.states[int(randomness.integers(len(self.starts.states)))]
+            half = (box.hi - box.lo) / (2 * c.cells)
+            middle = np.clip(middle, box.lo + half, box.hi - half)
+            lo[row], hi[row] = middle - half, middle + half
+        return torch.from_numpy(lo).to(SINGLE), torch.from_numpy(hi).to(SINGLE)
 
     def _begun(self, randomness: np.random.Generator) -> torch.Tensor:
         """Where the runs of a batch begin: where the system begins, and where a proof failed."""

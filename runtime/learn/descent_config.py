@@ -39,6 +39,9 @@ class DescentConfig(TrainingConfig):
     batch: int = 64
     margin: float = 0.05
     hard: float = 0.5
+    tube: float = 0.0
+    tubes: int = 4
+    cells: int = 4
 
     def refuse(self, env: VectorEnv) -> None:
         """Raise AS1361 where gradients do not go through the agent's loop."""
@@ -81,4 +84,9 @@ def refusal(agent: AgentIR, config: DescentConfig) -> str | None:
         return "`history` is set: the policy reads the state alone"
     if not agent.of_role("task", "safe"):
         return "it has no task and no safe formula"
+    if config.tube > 0:
+        from agentc.runtime.learn.descent import judged
+        from agentc.runtime.learn.tube import refusal as untold
+
+        return untold(agent, [f.formula for f in judged(agent)])
     return None

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from agentc.compiler.pipeline import check
+from agentc.compiler.signals.torch_robustness import robustness_at
 from agentc.lang.diagnostics import AgentcError
 from agentc.lang.source import Source
 from agentc.runtime.cli.application import invoke
@@ -251,3 +252,67 @@ def test_the_specs_end_proved_from_scratch_and_no_run_violates(tmp_path, name):
             start[:1000] = np.where(rng.random((1000, start.shape[1])) < 0.5, lo, hi)
             signals = simulation.rollouts(start, rng.random((len(start), steps, simulation.width)))
             assert compile_robustness(item.formula, agent.declared).satisfaction_at(signals).all()
+
+
+def test_tubes_bound_the_robustness_of_the_runs_in_them():
+    """The bound is below that of every run from the box, under disturbances at their ends; of a point it is close."""
+    learner = learner_of(CART.replace("LIMIT", "1.3m"), tube=1.0)
+    rng = np.random.default_rng(2)
+    lo = torch.tensor([[0.5, -0.2], [0.7, 0.0], [0.9, 0.15]])
+    hi = lo + torch.tensor([0.1, 0.05])
+    bound = learner._tube(lo, hi, learner._inputs_of_set).detach()
+    least = torch.full((3,), torch.inf)
+    for _ in range(60):
+        where = torch.from_numpy(rng.choice([0.0, 0.5, 1.0], size=(3, 2))).float()
+        states = learner.runs(lo + where * (hi - lo), rng)
+        least = torch.minimum(least, robustness_at(learner._robustness, states).detach())
+    assert (bound <= least + 1e-5).all() and (least - bound < 0.5).all()
+    learner._tube._moving = {"w": (0.0, 0.0)}
+    point = learner._tube(lo, lo, learner._inputs_of_set).detach()
+    still = learner.runs(lo, Still())
+    np.testing.assert_allclose(point, robustness_at(learner._robustness, still).detach(), atol=1e-5)
+
+
+class Still:
+    """A generator whose disturbances are all in the middle."""
+
+    def random(self, size):
+        return np.full(size, 0.5)
+
+
+def test_the_gradient_of_a_tube_is_that_of_its_bound():
+    learner = learner_of(CART.replace("LIMIT", "1.3m"), tube=1.0)
+    weight = learner.network.actor[-1].weight
+    lo, hi = torch.tensor([[0.7, 0.0]]), torch.tensor([[0.75, 0.05]])
+
+    def bound():
+        return learner._tube(lo, hi, learner._inputs_of_set).sum()
+
+    (slope,) = torch.autograd.grad(bound(), weight)
+    at = int(slope.abs().argmax())
+    with torch.no_grad():
+        flat, step = weight.view(-1), 1e-2
+        flat[at] += step
+        above = float(bound())
+        flat[at] -= 2 * step
+        below = float(bound())
+    assert abs(float(slope.view(-1)[at])) > 1e-3
+    assert (above - below) / (2 * step) == pytest.approx(float(slope.view(-1)[at]), rel=0.1)
+
+
+def test_learning_from_tubes_raises_their_bounds():
+    """With no margin that runs have to have, so that nothing else pulls once every run satisfies the formula."""
+    learner = learner_of(CART.replace("LIMIT", "1.3m"), margin=0.0, tube=1.0)
+    lo, hi = torch.tensor([[0.5, -0.1], [0.85, 0.0]]), torch.tensor([[0.6, 0.0], [1.0, 0.1]])
+    before = learner._tube(lo, hi, learner._inputs_of_set).detach()
+    rng = np.random.default_rng(0)
+    figures = [learner.learn(None, rng, Moment(t, 100, t)) for t in range(1, 13)]
+    assert all("tube" in f for f in figures)
+    assert (learner._tube(lo, hi, learner._inputs_of_set).detach() > before).all()
+
+
+def test_what_a_tube_does_not_follow_is_said():
+    text = CART.replace("LIMIT", "1.3m").replace("v' = a + w", "v' = a + w + log(1 + x * x / (1m * 1m)) * 1m/s^2")
+    with pytest.raises(AgentcError) as error:
+        learner_of(text, tube=1.0)
+    assert [d.code for d in error.value.diagnostics] == ["AS1361"] and "`log`" in error.value.diagnostics[0].message
