@@ -109,7 +109,20 @@ METHODS: dict[str, TrainerSchema] = {
         TrainerSchema(
             "falsify",
             "Search for a violation in a simulator, by robustness.",
-            (_TIME, _SEED, _CONTROLLER, _VARY, Setting("episodes", "int", 1000, "Most episodes to run.", 1)),
+            (
+                _TIME,
+                _SEED,
+                _CONTROLLER,
+                _VARY,
+                Setting("episodes", "int", 1000, "Most episodes to run.", 1),
+                Setting(
+                    "search",
+                    "choice",
+                    "auto",
+                    "What chooses runs: `bayesian` where they are dear.",
+                    choices=("auto", "bayesian"),
+                ),
+            ),
         ),
         TrainerSchema(
             "statistical",

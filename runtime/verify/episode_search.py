@@ -28,7 +28,7 @@ def search_episodes(problem: Problem) -> Answer:
     settings = problem.settings(NAME)
     episodes = Episodes(problem, str(settings["controller"]), str(settings["vary"]))
     try:
-        return _searched(problem, episodes, int(settings["episodes"]), int(settings["seed"]))
+        return _searched(problem, episodes, int(settings["episodes"]), int(settings["seed"]), str(settings["search"]))
     finally:
         episodes.close()
 
@@ -56,10 +56,10 @@ class _Choice:
         return self.episodes.run(seed, arguments, actions)
 
 
-def _searched(problem: Problem, episodes: Episodes, most: int, seed: int) -> Answer:
+def _searched(problem: Problem, episodes: Episodes, most: int, seed: int, how: str) -> Answer:
     rng = np.random.default_rng(seed)
     choice = _Choice(problem, episodes)
-    optimizer = optimizer_of(choice.size, seed, BATCH) if choice.size else None
+    optimizer = optimizer_of(choice.size, seed, BATCH, how) if choice.size else None
     spent, least = 0, np.inf
     best: tuple[int, Floats] | None = None
     while spent < most and problem.left() > 0:

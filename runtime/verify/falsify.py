@@ -1,7 +1,8 @@
 """The method ``falsify``: search for a run that violates, of a declared system or of an environment.
 
 Of a declared system the starts, disturbances and free inputs are searched: random runs, a descent along the gradient
-through the simulator where there is one, then CMA-ES or the cross-entropy (:mod:`.optimizers`). Robustness guides the
+through the simulator where there is one, then CMA-ES or the cross-entropy (:mod:`.optimizers`); with
+``search = bayesian`` few random runs, then a Gaussian process (:mod:`.bayesian`). Robustness guides the
 search (Annpureddy, Liu, Fainekos, Sankaranarayanan, "S-TaLiRo", TACAS 2011); the verdict is the replay's. A run that
 violates is shrunk towards the middle of the starts with no disturbance. Environments: :mod:`.episode_search`.
 """
@@ -25,6 +26,8 @@ from agentc.runtime.verify.simulation import Floats, Found, Simulation, controll
 
 NAME = "falsify"
 BATCH = 64
+FEW = 16
+"""Random runs before a Bayesian search."""
 DESCENTS = 16
 """The best random runs, from which the gradient is followed."""
 
@@ -68,7 +71,8 @@ class FalsifyMethod:
         controller = controller_of(problem, str(settings["controller"]), system)
         steps, _ = horizon_of(problem)
         simulation = Simulation(system, controller, problem.item.formula, steps)
-        found, spent, least = search(problem, simulation, int(settings["episodes"]), int(settings["seed"]))
+        found, spent, least = search(problem, simulation, int(settings["episodes"]), int(settings["seed"]),
+                                    str(settings["search"]))  # fmt: skip
         if found is None:
             low = f"the least robustness is {least:.4g}" if np.isfinite(least) else "no run came near"
             return unknown(NAME, f"no violation in {spent} runs, {low}", episodes=spent)
@@ -85,21 +89,26 @@ def falsified(name: str, found: Found, spent: int, simulation: Simulation) -> An
 
 
 def search(
-    problem: Problem, simulation: Simulation, episodes: int, seed: int
+    problem: Problem, simulation: Simulation, episodes: int, seed: int, how: str = "auto"
 ) -> tuple[Found | None, int, float]:
-    """A run that violates (or None), the runs that were made, and the least robustness of any."""
+    """A run that violates (or None), the runs that were made, and the least robustness of any.
+
+    With ``bayesian`` runs are dear: there are few random ones, and no descent.
+    """
     rng = np.random.default_rng(seed)
     space = Space(simulation)
     robust = compile_robustness(simulation.formula, problem.agent.declared)
     spent, least = 0, np.inf
     best: Floats | None = None
     optimizer: Optimizer | None = None  # both import much, and a short search asks neither
-    descent, descended = None, False
+    few = how == "bayesian"
+    descent, descended = None, few
+    begun, first = (FEW, FEW) if few else (4 * BATCH, BATCH)
     told: list[tuple[Floats, Floats]] = []
     seen: list[tuple[float, Floats]] = []
     while spent < episodes and problem.left() > 0:
-        if spent < min(episodes, 4 * BATCH):
-            points = space.random(rng, BATCH, corners=spent == 0)
+        if spent < min(episodes, begun):
+            points = space.random(rng, first, corners=spent == 0)
         elif not descended and (descent := Descent.of(simulation, space, robust)) is not None and seen:
             points = descent.improved(np.stack([p for _, p in seen[:DESCENTS]]))
             spent += descent.runs
@@ -107,7 +116,7 @@ def search(
         else:
             descended = True
             if optimizer is None:
-                optimizer = optimizer_of(space.size, seed, BATCH)
+                optimizer = optimizer_of(space.size, seed, BATCH, how)
                 for earlier in told:
                     optimizer.tell(*earlier)
             points = optimizer.ask(rng, best)
@@ -116,7 +125,7 @@ def search(
             signals = simulation.rollouts(start, noise)
         except AgentcError:  # one of them leaves what the system promises: look at each alone
             points = np.array([p for p in points if space.stays(p)]).reshape(-1, space.size)
-            spent += BATCH - len(points)
+            spent += len(start) - len(points)
             if not len(points):
                 continue
             start, noise = space.runs(points)

@@ -78,8 +78,12 @@ class Cma:
             self._inner.tell([(p, float(v)) for p, v in zip(points, values, strict=True)])  # type: ignore[attr-defined]
 
 
-def optimizer_of(size: int, seed: int, batch: int) -> Optimizer:
-    """CMA-ES where it is installed and there are few numbers to choose, else the cross-entropy."""
+def optimizer_of(size: int, seed: int, batch: int, search: str = "auto") -> Optimizer:
+    """The one of that name; ``auto`` is CMA-ES where it is installed and numbers are few, else the cross-entropy."""
+    if search == "bayesian":
+        from agentc.runtime.verify.bayesian import Bayesian
+
+        return Bayesian(size)
     if 2 <= size <= CMA:
         try:
             return Cma(size, seed, batch)

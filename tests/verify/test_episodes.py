@@ -13,6 +13,7 @@ from agentc.lang.diagnostics import AgentcError
 from agentc.lang.source import Source
 from agentc.runtime.evaluate import clopper_pearson
 from agentc.runtime.verify.answer import Verdict
+from agentc.runtime.verify.bayesian import Bayesian, Process, improvement
 from agentc.runtime.verify.episodes import Episodes
 from agentc.runtime.verify.gradient import Descent
 from agentc.runtime.verify.method import decide
@@ -76,6 +77,48 @@ def test_the_search_is_guided_and_shrinks():
     pushes = answer.evidence["actions"]
     changes = sum(a != b for a, b in pairwise(pushes))
     assert changes < len(pushes) // 2
+
+
+def bowl(points):
+    """Least, with a value of 0, near a corner that random points are not near."""
+    return ((points - np.array([0.9, 0.1, 0.8, 0.3])) ** 2).sum(axis=1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bayesian_search_needs_fewer_points_than_chance(seed):
+    rng = np.random.default_rng(seed)
+    search, best, count = Bayesian(4), None, 0
+    least = np.inf
+    while count < 60:
+        points = search.ask(rng, best)
+        assert points.shape == (4, 4) and (points >= 0).all() and (points <= 1).all()
+        values = bowl(points)
+        search.tell(points, values)
+        count += len(points)
+        if values.min() < least:
+            least, best = float(values.min()), points[values.argmin()]
+    assert least < 0.01 < bowl(np.random.default_rng(seed).random((60, 4))).min()
+
+
+def test_a_process_goes_through_what_it_has_seen_and_doubts_the_rest():
+    rng = np.random.default_rng(0)
+    points = rng.random((20, 2))
+    values = np.sin(5 * points[:, 0]) + points[:, 1]
+    process = Process.fitted(points, values)
+    mean, spread = process.at(points)
+    scaled = (values - np.median(values)) / values.std()
+    np.testing.assert_allclose(mean, scaled, atol=1e-2)
+    assert (spread < 0.01).all() and process.at(np.array([[5.0, 5.0]]))[1] > 0.5
+    # against the integral: E max(gain - spread * x, 0) over a normal x
+    x = np.random.default_rng(1).normal(size=400_000)
+    for gain, wide in ((0.3, 0.5), (-0.4, 1.0)):
+        mean = np.maximum(gain + wide * x, 0).mean()
+        assert improvement(np.array([gain]), np.array([wide]))[0] == pytest.approx(mean, rel=0.02)
+
+
+def test_a_bayesian_search_finds_a_violation_in_few_episodes():
+    question = asked("cartpole", "G abs(theta) <= 0.15rad", "f by falsify { search = bayesian; episodes = 120 }")
+    assert decide(question).verdict is Verdict.FALSIFIED
 
 
 def test_arguments_vary_within_their_ranges():

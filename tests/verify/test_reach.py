@@ -288,6 +288,12 @@ def test_falsify_finds_what_only_a_corner_violates():
     assert answer.evidence["trace"][0]["level"] > 0.59
 
 
+def test_a_bayesian_search_finds_the_corner_in_few_runs():
+    p = problem(TANK, "G level <= 2.595m", "by falsify { controller = fill; episodes = 150; search = bayesian }")
+    answer = decide(p)
+    assert answer.verdict is Verdict.FALSIFIED and answer.evidence["episodes"] <= 150
+
+
 def test_falsify_proves_nothing():
     answer = decide(problem(TANK, "G level <= 2.7m", "by falsify { controller = fill; episodes = 300 }"))
     assert answer.verdict is Verdict.UNKNOWN and answer.evidence["episodes"] >= 300
