@@ -111,7 +111,7 @@ def matern(a: Floats, b: Floats, length: float) -> Floats:
 
 def improvement(gain: Floats, spread: Floats) -> Floats:
     """The expected improvement where the mean is ``gain`` below the least value and the deviation is ``spread``."""
-    from scipy.special import ndtr
+    from scipy.special import ndtr  # type: ignore[import-untyped]
 
     z = gain / spread
     found: Floats = gain * ndtr(z) + spread * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
