@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conformance.backends import _columns
+from conformance.backends.robust import columns as arrays_of
 from conformance.registry import Case
 from conformance.strategies import BY_NAME, SIGNALS, pairs
 from hypothesis import given
@@ -92,7 +92,7 @@ def test_the_witness_has_the_value(pair, data):
     if any(n.op in ("count", "sum", "in_seen", "occurs_in_seen") for n in ir.postorder(f)):
         return
     compiled = compile_robustness(f, SIGNALS)
-    columns = _columns(Case(f, [trace], BY_NAME, None), [trace])
+    columns = arrays_of(Case(f, [trace], BY_NAME, None), [trace])
     step = data.draw(st.integers(0, len(trace) - 1))
     found = find_witness(compiled, columns, step)
     assert found.value[0] == compiled.robustness_at(columns, step)[0]

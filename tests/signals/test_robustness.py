@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conformance.backends import _columns
+from conformance.backends.robust import columns as arrays_of
 from conformance.registry import Case
 from conformance.strategies import BY_NAME, SIGNALS, pairs
 from hypothesis import given
@@ -28,7 +28,7 @@ def test_the_value_is_the_reference_s_at_every_step(pair):
     if not stepwise(f):
         return
     compiled = compile_robustness(f, SIGNALS)
-    columns = _columns(Case(f, [trace], BY_NAME, None), [trace])
+    columns = arrays_of(Case(f, [trace], BY_NAME, None), [trace])
     whole, truth = compiled.robustness(columns)[0], compiled.satisfaction(columns)[0]
     for t in range(len(trace)):
         expected = robustness(f, trace, t)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from conformance.backends import _columns
+from conformance.backends.robust import columns as arrays_of
 from conformance.registry import Case
 from conformance.strategies import BY_NAME, SIGNALS, pairs
 from hypothesis import given, settings
@@ -27,7 +27,7 @@ def test_log_sum_exp_keeps_to_its_bounds(pair, beta):
     if any(n.op in ("count", "sum", "in_seen", "occurs_in_seen") for n in ir.postorder(f)):
         return
     compiled = compile_robustness(f, SIGNALS)
-    columns = _columns(Case(f, [trace], BY_NAME, None), [trace])
+    columns = arrays_of(Case(f, [trace], BY_NAME, None), [trace])
     below, above = error_bounds(compiled, len(trace), beta)
     for t in range(len(trace)):
         exact = compiled.robustness_at(columns, t)[0]

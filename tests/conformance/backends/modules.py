@@ -1,0 +1,23 @@
+"""The modules under test, by name: a mutant may stand in for each."""
+
+NAIVE = "conformance.naive"
+REWRITE = "agentc.compiler.logic.rewrite"
+ALPHABET = "agentc.compiler.logic.alphabet"
+PROGRESSION = "agentc.compiler.automata.progression"
+MINIMIZE = "agentc.compiler.automata.minimize"
+BDD, MTBDD = "agentc.compiler.automata.bdd", "agentc.compiler.automata.mtbdd"
+AIG, IMPLICATIONS = "agentc.compiler.automata.aig", "agentc.compiler.automata.implications"
+MACHINE = "agentc.compiler.automata.machine"
+DFA, LTLF = "agentc.compiler.automata.dfa", "agentc.compiler.automata.ltlf"
+LABELLING = "agentc.runtime.labelling"
+MONITOR, CLASSES = "agentc.compiler.backends.monitor", "agentc.compiler.automata.classes"
+MONITORS, STEPPING, SCALAR = "agentc.runtime.monitor", "agentc.runtime.stepping", "agentc.runtime.scalar"
+JUDGEMENT = "agentc.compiler.judgement"
+EMBEDDED = "agentc.compiler.automata.embedded"
+GUARDS, HOA = "agentc.compiler.automata.guards", "agentc.compiler.automata.hoa"
+ROBUSTNESS = "agentc.compiler.signals.robustness"
+SIGNALS = (ROBUSTNESS, *(f"agentc.compiler.signals.{m}" for m in ("plan", "windows", "atoms", "scalars", "regions")))
+DECOMPOSE = "agentc.compiler.signals.decompose"
+STREAM = "agentc.runtime.robustness_stream"
+ONLINE, STREAMS = "agentc.compiler.signals.online", "agentc.runtime.robustness_monitor"
+AUTOMATA = (LTLF, AIG, PROGRESSION, IMPLICATIONS, BDD, MTBDD, MACHINE, MINIMIZE, DFA)
