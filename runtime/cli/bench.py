@@ -17,7 +17,7 @@ BENCHMARKS = {
     "masked-gradient": ("masked_gradient", "The policy gradient with and without its mask, in exact arithmetic."),
     "reward-machines": ("reward_machines", "Learning curves from reward machines, against the optimum."),
     "train": ("train", "Steps and updates per second against Stable-Baselines3, at equal settings."),
-    "budgets": ("budgets", "PPO under a budget beside PPO without one: cost and return."),
+    "budgets": ("budgets", "PPO and SAC under a budget beside PPO without one: cost and return."),
     "decode": ("decode", "The token decoder beside its grammar engine alone, on the vocabulary of a real model."),
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
     "methods": ("methods", "Published methods beside the arm that lacks one slot value; `methods NN` runs one."),
