@@ -108,7 +108,7 @@ def train_agent(
 
         shield = agent_shield(compiled.agent)
     env = environment(compiled, config, shield)  # before anything is written: it may not be installed
-    if told is not None and isinstance(env, SpecVectorEnv):
+    if told is not None and isinstance(env, SpecVectorEnv | WorkerVector):
         told(env.stepping)
     try:
         begin_run(run, compiled.agent)

@@ -88,6 +88,9 @@ def test_the_table_needs_no_learner():
         ("ppo", {"dual_clip": 0.5}, "`dual_clip`"),
         ("dqn", {"epsilon_end": 0.5, "epsilon_start": 0.1}, "`epsilon_end`"),
         ("ppo", {"history": 1}, "`history`"),
+        ("ppo", {"workers": 9}, "8 `envs`"),
+        ("ppo", {"workers": 2, "tasks": "each"}, "table of its reward machines"),
+        ("dqn", {"workers": 2, "envs": 2, "replay": "success"}, "`replay = success`"),
     ],
 )
 def test_settings_that_cannot_work_together(algorithm, given, part):

@@ -176,6 +176,11 @@ class WorkerVector:
         self._found: list[Diagnostic] = []
         self._like: dict[str, dict[str, Array]] = {name: {} for name in ("info", "sources", "costs", "monitors")}
 
+    @property
+    def stepping(self) -> str:
+        """How the environments are stepped, in words."""
+        return f"{self.num_envs} environments, stepped in {len(self._slices)} processes"
+
     # ------------------------------------------------------------ as one environment vector
 
     def reset(self, seed: int | None) -> Observation:
