@@ -154,7 +154,7 @@ def test_an_absurd_step_size_ends_a_run(tmp_path, what):
 
 
 def test_a_healthy_run_is_left_alone(tmp_path):
-    config = PPOConfig(steps=8192, envs=4, rollout=64, hidden=16, learning_rate=3e-3, entropy_coef=0.0, discount=0.9)
+    config = PPOConfig(steps=4096, envs=4, rollout=64, hidden=16, learning_rate=3e-3, entropy_coef=0.0, discount=0.9)
     sentinel = Sentinel(config, tmp_path)
     result = train(vector_of(4), config, tmp_path, callbacks=[sentinel])
     assert (result.finish, sentinel.sign, sentinel.diagnostic()) == (Finish.COMPLETE, None, None)

@@ -195,12 +195,29 @@ class Sure:
         return np.zeros(len(noise), np.int64)
 
 
-def test_the_step_that_is_lost_is_no_decision(office):
+POLES = """
+import gymnasium
+from agentc.runtime.learn.collect.workers import WorkerVector
+from agentc.runtime.learn.vector import SyncVector
+
+
+def made(first, count):
+    return SyncVector([lambda: gymnasium.make("CartPole-v1")] * count, first)
+
+
+def workers(envs, count):
+    return WorkerVector(made(0, 1), "bare_poles:made", {}, envs, count)
+"""
+
+
+def test_the_step_that_is_lost_is_no_decision(tmp_path, monkeypatch):
     from agentc.runtime.learn.architecture import ActionHead
 
-    env, window = spec_workers(office, 3, 2), EpisodeWindow()
+    (tmp_path / "bare_poles.py").write_text(POLES)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    env, window = import_module("bare_poles").workers(3, 2), EpisodeWindow()
     try:
-        rollout = Rollout(env, Sure(ActionHead("categorical", 4)), 4, window, 0)
+        rollout = Rollout(env, Sure(ActionHead("categorical", 2)), 4, window, 0)
         before = rollout.collect(4, 0, np.random.default_rng(0))
         assert before.decided is None
         last = {k: a.copy() for k, a in before.last_observation.items()}
@@ -257,11 +274,14 @@ def _complete(ended, known, n):
 
 
 STEPPING = """
-import numpy as np
-from agentc.runtime.spec_env import compiled_spec
-from agentc.runtime.spec_workers import spec_workers
+import sys
 
-env = spec_workers(compiled_spec("clerk.agentspec"), 2, 2)
+import numpy as np
+
+sys.path.insert(0, ".")
+from bare_poles import workers
+
+env = workers(2, 2)
 env.reset(0)
 print(*(p.pid for p in env.processes), flush=True)
 while True:
@@ -270,7 +290,7 @@ while True:
 
 
 def test_no_process_outlives_a_run_that_is_killed(tmp_path):
-    (tmp_path / "clerk.agentspec").write_text(CLERK)
+    (tmp_path / "bare_poles.py").write_text(POLES)
     run = subprocess.Popen([sys.executable, "-c", STEPPING], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     try:
         children = [int(word) for word in run.stdout.readline().split()]
