@@ -90,7 +90,8 @@ class Instance:
     """One instance; ``lift`` makes of the file's network one from the states to the inputs. ``peer`` is in seconds.
 
     ``width`` is how many times the hull of runs the tube may be wide, with the starts cut in ``split`` parts a side.
-    ``double``: rounding to float32, in any order of summation, moves the runs further than the starts are wide.
+    ``double``: the bound of rounding to float32, in any order of summation, makes the tube wide; it is measured of a
+    float64 file, too.
     """
 
     name: str

@@ -8,7 +8,7 @@ an interrupted run goes on where it was.
 
 A tube encloses the differential equation, so the equation is what is run: control and disturbances are held for a
 period, and a period is integrated in parts of at most :data:`PART` seconds. (The declared integrator of TORA takes
-one step a second; its error moves the hull by as much as the hull is wide.) The formula is judged on all parts.
+one step a second, which has the hull elsewhere.) The formula is judged on all parts.
 
 Half of the runs start anywhere, their disturbances drawn anew each period. The other half start at the ends of some
 sides and hold their disturbances at an end, which reaches further.

@@ -34,7 +34,7 @@ def certificates(folder):
         found.append(decide(problem_of(a, 0)).certificate)
     a = agent(GRID, "  safe f = G (x >= 1 -> O x == 0)\n  verify f by model")
     found.append(decide(problem_of(a, 0)).certificate)
-    a = grid("office(slip = 0.2)", "safe f = G (tile == coffee -> O tile != coffee); verify f by model")
+    a = grid("office(slip = 0.2)", "safe f = G (first | !(prev.tile == coffee & tile == office)); verify f by model")
     found.append(decide(problem_of(a, 0)).certificate)
     for item in (problem(TANK, "G level <= 0.7m", "by reach { controller = shut }"),
                  problem(PENDULUM, "G th <= 2", "by reach { controller = swing }")):  # fmt: skip
