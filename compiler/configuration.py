@@ -9,8 +9,9 @@ from __future__ import annotations
 from agentc.compiler.imported import check_automata
 from agentc.compiler.lower import given
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
+from agentc.compiler.settings import Scalar, check_against
 from agentc.compiler.training_checks import conflicts
-from agentc.compiler.training_config import STATE_POLICIES, TRAINERS, Scalar, check_against, proved_names
+from agentc.compiler.training_config import STATE_POLICIES, TRAINERS, proved_names
 from agentc.compiler.verify_config import METHODS, SHIELD, SHIELDING
 from agentc.lang.checked import CheckedAgent, CheckedDeploy, CheckedSpec, CheckedTrain, CheckedVerify
 from agentc.lang.diagnostics import Diagnostic, report

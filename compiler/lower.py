@@ -32,7 +32,8 @@ from agentc.compiler.logic.ir import (
 )
 from agentc.compiler.logic.rewrite import simplify
 from agentc.compiler.planned import ALGORITHMS, BACKENDS
-from agentc.compiler.training_config import TRAINERS, Given, check_against
+from agentc.compiler.settings import Given, check_against
+from agentc.compiler.training_config import TRAINERS
 from agentc.compiler.turns import beginning, within
 from agentc.compiler.verify_config import METHODS, SHIELD
 from agentc.compiler.writer import ArgumentIR, GeneratorIR, PhaseIR, PromptIR, ToolIR, WriterIR

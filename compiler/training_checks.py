@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from agentc.compiler.training_config import Scalar
+from agentc.compiler.settings import Scalar
 
 Rule = Callable[[Mapping[str, Scalar]], str | None]
 

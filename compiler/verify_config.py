@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentc.compiler.training_config import Setting, TrainerSchema
+from agentc.compiler.settings import Setting, TrainerSchema
 
 _TIME = Setting("time", "duration", 60.0, "Give up after this much time.", 0, low_open=True)
 _SEED = Setting("seed", "int", 0, "Seed of everything random.", 0, 2**31 - 1)

@@ -25,8 +25,9 @@ from agentc.compiler.agent import (
 from agentc.compiler.logic.ir import Node, Value, postorder
 from agentc.compiler.logic.sorts import ANY, BOOL, Sort, check_sorts, sort_of_signal, sort_of_value
 from agentc.compiler.planned import ALGORITHMS
+from agentc.compiler.settings import Given, TrainerSchema, check_against
 from agentc.compiler.systems.wellformed import check_system
-from agentc.compiler.training_config import TRAINERS, Given, TrainerSchema, check_against
+from agentc.compiler.training_config import TRAINERS
 from agentc.compiler.verify_config import METHODS, SHIELD, SHIELDING
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import cast
 
 from agentc.compiler.agent import AgentIR, Literalish
-from agentc.compiler.training_config import Scalar
+from agentc.compiler.settings import Scalar
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.collect.workers import WorkerVector

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Self
 
 from gymnasium import Space
 
-from agentc.compiler.training_config import TRAINERS, Scalar
+from agentc.compiler.settings import Scalar
+from agentc.compiler.training_config import TRAINERS
 from agentc.runtime.learn.vector import VectorEnv
 
 

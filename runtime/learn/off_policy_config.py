@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agentc.compiler.training_config import TRAINERS, Scalar
 from agentc.runtime.learn.configuration import StartingConfig, TrainingConfig
 
 
@@ -144,11 +143,6 @@ class DTConfig(OfflineConfig):
     history: int = 20
     target: str = "best"
     target_return: float = 0.0
-
-    def to_data(self) -> dict[str, Scalar]:
-        """What the schema names, and the discount: the rest does not concern a transformer."""
-        named = [setting.name for setting in TRAINERS[self.algorithm].settings]
-        return {name: getattr(self, name) for name in (*named, "discount")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ from agentc.runtime.learn.vector import Array, Budgeted, VectorEnv
 
 @dataclass(frozen=True, slots=True)
 class PPOConfig(CloningConfig):
-    """The settings of ``train ppo``, documented in :data:`agentc.compiler.training_config.PPO`.
+    """The settings of ``train ppo``, documented in :data:`agentc.compiler.training_online.PPO`.
 
     ``privileged`` are names of observation parts for the value function alone, separated by blanks.
     """

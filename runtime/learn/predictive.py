@@ -11,7 +11,7 @@ from agentc.runtime.planning.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class NPCConfig(TrainingConfig):
-    """The settings of ``train npc``, documented in :data:`agentc.compiler.training_config.NPC`."""
+    """The settings of ``train npc``, documented in :data:`agentc.compiler.training_systems.NPC`."""
 
     algorithm: ClassVar[str] = "npc"
 

@@ -21,7 +21,7 @@ from agentc.runtime.learn.vector import VectorEnv
 
 @dataclass(frozen=True, slots=True)
 class TGPOConfig(PPOConfig):
-    """The settings of ``train tgpo``, documented in :data:`agentc.compiler.training_config.TGPO`."""
+    """The settings of ``train tgpo``, documented in :data:`agentc.compiler.training_systems.TGPO`."""
 
     algorithm: ClassVar[str] = "tgpo"
 

@@ -25,7 +25,7 @@ from agentc.compiler.agent import (
     VerifyIR,
 )
 from agentc.compiler.pipeline import check, read
-from agentc.compiler.training_config import PPO
+from agentc.compiler.training_online import PPO
 
 SHIPPED = sorted(Path(next(iter(agentc.specs.__path__))).glob("*.agentspec"))
 RICH = Path(__file__).with_name("rich.agentspec")

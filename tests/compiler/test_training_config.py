@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from agentc.compiler.training_config import TRAINERS, Given, check_algorithm, check_settings
+from agentc.compiler.settings import Given
+from agentc.compiler.training_config import TRAINERS, check_algorithm, check_settings
 
 
 def test_what_is_right_is_taken_and_the_rest_is_default():

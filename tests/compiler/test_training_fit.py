@@ -7,8 +7,9 @@ import pytest
 from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
 from agentc.compiler.pipeline import check, compile_formula
+from agentc.compiler.settings import Given
 from agentc.compiler.training_checks import conflicts
-from agentc.compiler.training_config import TRAINERS, Given, check_settings
+from agentc.compiler.training_config import TRAINERS, check_settings
 from agentc.compiler.training_fit import shortest, task_parameters
 from agentc.lang.source import Source
 
