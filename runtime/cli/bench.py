@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.cli.agents import missing_extra
+
+if TYPE_CHECKING:
+    from agentc.benchmarks.rows import Row
 
 BENCHMARKS = {
     "agents": ("agents", "Language-model agents on every offline task: prompts, the decoder, exact choices."),
@@ -24,6 +28,7 @@ BENCHMARKS = {
     "guard": ("guard", "Forbidden calls under attack, and honest ones let through, without a decoder."),
     "planning": ("planning", "The seven scenarios of stlpy: plans, and proofs that there are none."),
     "proving": ("proving", "Training until a proof closes: seconds from scratch for each seed."),
+    "stl-learning": ("stl_learning", "Learning from STL: twelve tasks; with names of tasks it runs what is missing."),
     "stl": ("stl", "Robustness, its gradients and online monitors, against STLCG++ and sentil."),
     "systems": ("systems", "Declared systems: steps, trajectories, gradients and explicit models."),
     "verify": ("verify", "Verdicts and times of ACAS-Xu and ARCH-COMP instances (--data)."),
@@ -32,7 +37,7 @@ BENCHMARKS = {
 
 @click.command(name="bench")
 @click.argument("name", required=False)
-@click.argument("number", required=False)
+@click.argument("number", required=False, nargs=-1)
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A folder of outside data.")
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="Counted rounds.")
@@ -45,7 +50,7 @@ BENCHMARKS = {
 )
 @click.option("--again", is_flag=True, help="Run all of `methods NN`, what is recorded too.")
 def command(
-    name: str | None, number: str | None, form: str, data: Path | None, rounds: int, runs: Path, again: bool
+    name: str | None, number: tuple[str, ...], form: str, data: Path | None, rounds: int, runs: Path, again: bool
 ) -> int:
     """Run a benchmark: ours and the peers interleaved, medians of several rounds.
 
@@ -61,11 +66,11 @@ def command(
 
         known = ", ".join(BENCHMARKS)
         raise AgentcError([report("AS0968", None, name=name, known=known, suggestion=nearest(name, BENCHMARKS))])
-    if name == "methods":
-        return _methods(number, form, runs, again)
-    if number is not None:
-        raise AgentcError([report("AS1507", None, name=name, number=number)])
-    rows = import_module(f"agentc.benchmarks.{BENCHMARKS[name][0]}").run(rounds=rounds, data=data)
+    if name == "methods" and len(number) < 2:
+        return _methods(number[0] if number else None, form, runs, again)
+    if number and name != "stl-learning":
+        raise AgentcError([report("AS1507", None, name=name, number=" ".join(number))])
+    rows = _learning(number, rounds, runs) if name == "stl-learning" else _rows(name, rounds, data)
     if form == "json":
         import json
 
@@ -75,6 +80,26 @@ def command(
 
         click.echo(table(rows))
     return int(any(row.holds is False for row in rows))
+
+
+def _rows(name: str, rounds: int, data: Path | None) -> list[Row]:
+    rows: list[Row] = import_module(f"agentc.benchmarks.{BENCHMARKS[name][0]}").run(rounds=rounds, data=data)
+    return rows
+
+
+def _learning(tasks: tuple[str, ...], rounds: int, runs: Path) -> list[Row]:
+    from agentc.benchmarks.stl_tasks import SEEDS
+    from agentc.lang.spelling import nearest
+
+    for task in tasks:
+        if task not in SEEDS:
+            known = ", ".join(SEEDS)
+            raise AgentcError([report("AS0968", None, name=task, known=known, suggestion=nearest(task, SEEDS))])
+    try:
+        from agentc.benchmarks.stl_learning import run
+    except ImportError as error:
+        raise missing_extra(error) from error
+    return run(tasks, min(rounds, 5), runs / "stl-learning")
 
 
 def _methods(number: str | None, form: str, runs: Path, again: bool) -> int:
