@@ -128,7 +128,9 @@ def _film(compiled: CompiledAgent, run: Run, episodes: int, seed: int, actions: 
         path.write_bytes(data)
     except OSError as error:
         raise AgentcError([report("AS0808", None, path=str(path), reason=error.strerror or str(error))]) from error
-    click.echo(f"{run.agent} seed {run.seed}: {episodes} episodes filmed in {path} ({len(data):,} bytes)", err=True)
+    several = "s" if episodes > 1 else ""
+    said = f"{episodes} episode{several} filmed in {path} ({len(data):,} bytes)"
+    click.echo(f"{run.agent} seed {run.seed}: {said}", err=True)
 
 
 def _evaluate(
