@@ -116,7 +116,8 @@ class Sentinel:
 
     def _entropy(self, learning: Mapping[str, float], satisfied: Mapping[str, float]) -> tuple[str, str] | None:
         entropy, head = learning.get("entropy"), self._head
-        if entropy is None or head is None or not satisfied or any(satisfied.values()):
+        forced = learning.get("decisions", 1.0) == 0.0  # nothing was chosen, so that nothing is known of choices
+        if entropy is None or head is None or forced or not satisfied or any(satisfied.values()):
             self._still = 0
             return None
         if head.kind in ("categorical", "multi"):

@@ -69,6 +69,11 @@ def test_no_entropy_is_what_success_looks_like(sentinel):
     assert seen(sentinel, [line(k, 0.9, entropy=1e-4) for k in range(20)]) is None
 
 
+def test_actions_that_are_all_forced_say_nothing_of_entropy(sentinel):
+    assert seen(sentinel, [line(k, 0.0, entropy=0.0, decisions=0.0) for k in range(20)]) is None
+    assert seen(sentinel, [line(k, 0.0, entropy=0.0, decisions=0.1) for k in range(20)]) == ("entropy", 4)
+
+
 def test_entropy_that_comes_back(sentinel):
     assert seen(sentinel, [line(k, 0.0, entropy=1.0 if k % 4 == 3 else 1e-4) for k in range(40)]) is None
 
