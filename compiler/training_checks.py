@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agentc.compiler.settings import Scalar
+from agentc.compiler.symmetry import parse
 
 Rule = Callable[[Mapping[str, Scalar]], str | None]
 
@@ -90,6 +91,20 @@ def _box(values: Mapping[str, Scalar]) -> str | None:
     return None
 
 
+def _symmetry(values: Mapping[str, Scalar]) -> str | None:
+    text = str(values.get("symmetry", ""))
+    if not text:
+        return None
+    try:
+        parse(text)
+    except ValueError as error:
+        return f"`symmetry` is {text!r}: {error}"
+    for name in ("history", "normalize_observations", "privileged"):
+        if values.get(name):
+            return f"`symmetry` moves the numbers that are seen now, and `{name}` makes others of them"
+    return None
+
+
 def _counterfactual(values: Mapping[str, Scalar]) -> str | None:
     if values.get("counterfactual") is True and _number(values, "history") > 0:
         return "`counterfactual` relabels single steps, and with `history` the policy sees windows"
@@ -117,7 +132,7 @@ def _workers(values: Mapping[str, Scalar]) -> str | None:
 
 RULES: tuple[Rule, ...] = (
     _data, _warmup, _returns, _group, _dual, _epsilon, _memory, _demonstrations, _teacher, _reset, _box,
-    _counterfactual, _group_of_one, _workers,
+    _counterfactual, _symmetry, _group_of_one, _workers,
 )  # fmt: skip
 
 

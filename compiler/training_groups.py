@@ -47,6 +47,9 @@ NETWORK = (
         choices=("gru", "transformer", "flat"),
     ),
 )
+SYMMETRY = (
+    Setting("symmetry", "text", "", 'A symmetry that the policy has exactly: "mirror 1 3 > 0", "turn 0,1 2,3 > 0,1".'),
+)
 TASKS = Setting(
     "tasks",
     "choice",

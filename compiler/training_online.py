@@ -19,6 +19,7 @@ from agentc.compiler.training_groups import (
     RUN,
     SHIELD,
     STARTS,
+    SYMMETRY,
     WEIGHTING,
 )
 
@@ -63,6 +64,7 @@ PPO = TrainerSchema(
         REWARD,
         STARTS,
         NETWORK,
+        SYMMETRY,
         PRIVILEGED,
         SHIELD,
         BOX,
@@ -88,6 +90,7 @@ DQN = TrainerSchema(
         REWARD,
         STARTS,
         NETWORK,
+        SYMMETRY,
         SHIELD,
         **{**OFF_POLICY, "learning_rate": 1e-3, "max_grad_norm": 10.0, "hidden": 64, "batch": 64},
     ),
@@ -105,7 +108,7 @@ SOFT = (
 SAC = TrainerSchema(
     "sac",
     "Soft actor-critic: entropy-regularised learning from replay, continuous or discrete.",
-    joined(RUN, REPLAY, SOFT, ADAM, REWARD, STARTS, NETWORK, PRIVILEGED, BOX, BUDGETS, **OFF_POLICY),
+    joined(RUN, REPLAY, SOFT, ADAM, REWARD, STARTS, NETWORK, SYMMETRY, PRIVILEGED, BOX, BUDGETS, **OFF_POLICY),
     DISCOUNT,
 )
 RLPD = TrainerSchema(
@@ -120,6 +123,7 @@ RLPD = TrainerSchema(
         REWARD,
         STARTS,
         NETWORK,
+        SYMMETRY,
         PRIVILEGED,
         **{**OFF_POLICY, "critics": 10, "layer_norm": True, "updates": 10},
     ),
@@ -141,6 +145,7 @@ TD3 = TrainerSchema(
         REWARD,
         STARTS,
         NETWORK,
+        SYMMETRY,
         PRIVILEGED,
         **OFF_POLICY,
     ),

@@ -21,7 +21,7 @@ _TGPO_DEFAULTS: dict[str, Scalar] = {
     "envs": 64, "rollout": 64, "normalize_observations": True, "entropy_coef": 0.003,
 }  # fmt: skip
 _WITHOUT = {
-    "history", "memory", "privileged", "tasks", "novelty", "normalize_rewards", "legal_coef", "shield",
+    "history", "memory", "symmetry", "privileged", "tasks", "novelty", "normalize_rewards", "legal_coef", "shield",
     *(s.name for s in STARTS), *(s.name for s in BUDGETED), *(s.name for s in BOX),
 }  # fmt: skip
 TGPO = TrainerSchema(

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from gymnasium import Space, spaces
 
+from agentc.compiler.symmetry import parse
 from agentc.lang.diagnostics import AgentcError, report
 
 GRID_CODES = (11, 6, 4)
@@ -71,7 +72,8 @@ class Architecture:
 
     Both have ``layers`` hidden layers of ``hidden`` units. The parts named in ``privileged`` are for the value
     function alone. ``memory`` is how sequences are read. Of a policy that is told the return to go (``decision``),
-    ``target_return`` is what it is asked for and ``return_scale`` what returns are divided by.
+    ``target_return`` is what it is asked for and ``return_scale`` what returns are divided by. ``symmetry`` is one that
+    the policy has exactly (:mod:`agentc.compiler.symmetry`).
     """
 
     parts: tuple[Part, ...]
@@ -86,6 +88,7 @@ class Architecture:
     memory: Literal["gru", "transformer", "flat", "decision"] = "gru"
     target_return: float = 0.0
     return_scale: float = 1.0
+    symmetry: str = ""
 
     def to_data(self) -> dict[str, Any]:
         """As JSON-ready data."""
@@ -116,6 +119,7 @@ def architecture_for(
     privileged: tuple[str, ...] = (),
     memory: str = "gru",
     sequences: bool = False,
+    symmetry: str = "",
 ) -> Architecture:
     """The network for these spaces.
 
@@ -147,6 +151,7 @@ def architecture_for(
         critic,
         privileged,
         cast(Any, memory),
+        symmetry=symmetry,
     )
 
 
@@ -213,6 +218,8 @@ def _check(a: Architecture) -> None:
         raise ValueError("an unknown layer")
     if not (math.isfinite(a.target_return) and math.isfinite(a.return_scale) and a.return_scale > 0):
         raise ValueError("a return that is none")
+    if a.symmetry:
+        parse(a.symmetry)
     if not set(a.privileged) < {p.key for p in a.parts}:
         raise ValueError("a privileged part that is none")
     if a.action.kind == "multi" and len(a.action.choices) != a.action.size:

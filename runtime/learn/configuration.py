@@ -38,6 +38,7 @@ class TrainingConfig:
     normalize_observations: bool = False
     history: int = 0
     memory: str = "gru"
+    symmetry: str = ""
     minutes: float = 0.0
     checkpoint: float = 30.0
     sentinel: str = "stop"

@@ -28,6 +28,7 @@ from agentc.runtime.learn.export_memory import Window, read, remembered, with_ac
 from agentc.runtime.learn.export_nodes import Nodes, array
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.networks.encoders import GridConvolution, PixelConvolution
+from agentc.runtime.learn.vector import Array
 
 
 def export(network: ActorCritic, path: Path, *, mask: bool = False, scores_only: bool = False) -> Path:
@@ -77,7 +78,7 @@ class _Graph:
                 encoded.append(self._part(part, encoder, at))
             at += part.size if part.kind == "vector" else 0
         x = encoded[0] if len(encoded) == 1 else graph.node("Concat", encoded, axis=1)
-        scores = graph.layers(network.actor, x, last="scores")
+        scores = graph.layers(network.actor, x, last="scores") if network.group is None else self._averaged(x)
         outputs = [helper.make_tensor_value_info("scores", types.FLOAT, ["batch", None])]
         if scores_only:
             return graph.model(outputs, {})
@@ -90,6 +91,21 @@ class _Graph:
             outputs.append(helper.make_tensor_value_info(window.next, types.FLOAT, ["batch", *window.shape]))
         state = [{"input": w.name, "output": w.next, "shape": list(w.shape), "start": 0.0} for w in self._windows]
         return graph.model(outputs, {"state": json.dumps(state)} if state else {})
+
+    def _averaged(self, x: str) -> str:
+        """The actor's outputs as an average over its symmetry (:mod:`agentc.runtime.learn.networks.symmetry`)."""
+        graph, network = self._graph, self._network
+        assert network.group is not None
+        total, elements = "", network.group.elements
+        for k, (before, after) in enumerate(elements):
+            moved = self._moved(x, *before)
+            made = self._moved(graph.layers(network.actor, moved, last=f"seen_{k}"), *after)
+            total = made if k == 0 else graph.node("Add", [total, made])
+        return graph.node("Div", [total, graph.constant(np.float32(len(elements)))], name="scores")
+
+    def _moved(self, x: str, source: Array, sign: Array) -> str:
+        taken = self._graph.node("Gather", [x, self._graph.constant(source)], axis=1)
+        return self._graph.node("Mul", [taken, self._graph.constant(sign)])
 
     # ------------------------------------------------------------ parts
 

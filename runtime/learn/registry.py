@@ -127,6 +127,7 @@ def prepare(env: VectorEnv, config: TrainingConfig, generator: torch.Generator) 
         normalize=config.normalize_observations,
         privileged=config.unseen(observed),
         sequences=config.history > 0,
+        symmetry=config.symmetry,
         **options,
     )
     make: MakeLearner = _load(maker)

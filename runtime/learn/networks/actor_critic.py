@@ -25,6 +25,7 @@ from agentc.runtime.learn.distributions import (
     SquashedGaussian,
 )
 from agentc.runtime.learn.networks.encoders import draw_weights, encoder_of
+from agentc.runtime.learn.networks.symmetry import Group
 from agentc.runtime.learn.vector import Array
 
 Inputs = tuple[Tensor, ...]
@@ -59,6 +60,7 @@ class ActorCritic(nn.Module):
             self.critic = mlp(width, *shape, 1)
         if architecture.action.kind == "gaussian":
             self.log_std = nn.Parameter(torch.zeros(architecture.action.size))
+        self.group = Group(architecture) if architecture.symmetry else None
         size = sum(p.size for p in architecture.parts if p.kind == "vector")
         self.input_mean: Tensor
         self.input_scale: Tensor
@@ -87,24 +89,32 @@ class ActorCritic(nn.Module):
 
     def policy(self, inputs: Inputs, mask: Tensor | None = None) -> Distribution:
         """The distributions over actions, one per row."""
-        return self.distribution(self.actor(self._joined(self._encode(inputs), critic=False)), mask)
+        return self.distribution(self.output(self._joined(self._encode(inputs), critic=False)), mask)
 
     def policy_of(self, normalized: Inputs, mask: Tensor | None = None) -> Distribution:
         """As :meth:`policy`, from inputs that are :meth:`normalized` already."""
-        return self.distribution(self.actor(self.features(normalized)), mask)
+        return self.distribution(self.output(self.features(normalized)), mask)
 
     def value(self, inputs: Inputs) -> Tensor:
         """The values ``(batch,)``."""
-        assert self.critic is not None
-        value: Tensor = self.critic(self._joined(self._encode(inputs), critic=True)).squeeze(-1)
-        return value
+        return self._worth(self._joined(self._encode(inputs), critic=True))
 
     def both(self, inputs: Inputs, mask: Tensor | None = None) -> tuple[Distribution, Tensor]:
         """Distributions and values with one pass through the encoders."""
-        assert self.critic is not None
         encoded = self._encode(inputs)
-        policy = self.distribution(self.actor(self._joined(encoded, critic=False)), mask)
-        return policy, self.critic(self._joined(encoded, critic=True)).squeeze(-1)
+        policy = self.distribution(self.output(self._joined(encoded, critic=False)), mask)
+        return policy, self._worth(self._joined(encoded, critic=True))
+
+    def output(self, features: Tensor) -> Tensor:
+        """The actor's outputs ``(batch, n)`` of :meth:`features`."""
+        made: Tensor = self.actor(features) if self.group is None else self.group.equivariant(self.actor, features)
+        return made
+
+    def _worth(self, features: Tensor) -> Tensor:
+        assert self.critic is not None
+        made = self.critic(features) if self.group is None else self.group.invariant(self.critic, features)
+        worth: Tensor = made.squeeze(-1)
+        return worth
 
     def features(self, normalized: Inputs) -> Tensor:
         """What the actor's layers read, ``(batch, width)``, from inputs that are :meth:`normalized` already."""
@@ -119,7 +129,8 @@ class ActorCritic(nn.Module):
             case "multi":
                 return MultiCategorical.of(output, head.choices)
             case "gaussian":
-                return DiagonalGaussian(output, self.log_std)
+                log_std = self.log_std if self.group is None else self.group.tied(self.log_std)
+                return DiagonalGaussian(output, log_std)
             case "squashed":
                 mean, log_std = output.chunk(2, dim=-1)
                 low, high = LOG_STD

@@ -27,7 +27,7 @@ def is_dense(architecture: Architecture) -> bool:
     """Whether a network of this architecture can be computed here."""
     vectors = all(p.kind == "vector" for p in architecture.parts)
     head = architecture.action.kind in ("categorical", "gaussian")
-    return vectors and head and architecture.critic and not architecture.privileged
+    return vectors and head and architecture.critic and not architecture.privileged and not architecture.symmetry
 
 
 class DenseLayers:

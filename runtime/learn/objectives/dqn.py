@@ -80,14 +80,14 @@ class DQN:
         inputs = network.normalized(network.inputs(batch.observations))
         following = network.normalized(network.inputs(batch.next_observations))
         with torch.no_grad():
-            later = self._target.network.actor(self._target.network.features(following))
-            choosing = network.actor(network.features(following)) if c.double else later
+            later = self._target.network.output(self._target.network.features(following))
+            choosing = network.output(network.features(following)) if c.double else later
             next_mask = tensor(batch.next_masks)
             if next_mask is not None:
                 choosing = choosing.masked_fill(~next_mask, -torch.inf)
             best = choosing.argmax(-1, keepdim=True)
             targets = column(batch.rewards) + column(batch.discounts) * later.gather(-1, best).squeeze(-1)
-        values = network.actor(network.features(inputs)).gather(-1, column(batch.actions).unsqueeze(-1)).squeeze(-1)
+        values = network.output(network.features(inputs)).gather(-1, column(batch.actions).unsqueeze(-1)).squeeze(-1)
         errors = torch.nn.functional.smooth_l1_loss(values, targets, reduction="none")
         if batch.weights is not None:
             errors = errors * column(batch.weights)

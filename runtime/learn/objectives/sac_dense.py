@@ -26,7 +26,7 @@ def is_dense(architecture: Architecture, critics: Critics) -> bool:
     """Whether the gradients of such networks are derived here."""
     vectors = all(p.kind == "vector" for p in architecture.parts)
     plain = Stack.fits(critics.layers) and architecture.action.kind == "squashed"
-    return vectors and plain and not architecture.privileged
+    return vectors and plain and not architecture.privileged and not architecture.symmetry
 
 
 class DenseSoft:
