@@ -81,15 +81,6 @@ class BatchBinding(Protocol):
         ...
 
 
-@runtime_checkable
-class PartlyVectorised(Protocol):
-    """An environment binding that steps some of its environments many at once."""
-
-    def vectorised(self) -> tuple[str, ...]:
-        """Their ids."""
-        ...
-
-
 class Generators:
     """One generator of random numbers per row, seeded as ``gymnasium.Env.reset`` seeds it."""
 

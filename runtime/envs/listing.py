@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from agentc.lang import ast
 from agentc.lang.imports import Library
-from agentc.runtime.envs.batch import PartlyVectorised
 from agentc.runtime.envs.registry import ENGINES, SYSTEM, binding, installed
+
+
+@runtime_checkable
+class PartlyVectorised(Protocol):
+    """An environment binding that steps some of its environments many at once."""
+
+    def vectorised(self) -> tuple[str, ...]:
+        """Their ids."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
