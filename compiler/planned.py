@@ -7,7 +7,6 @@ A backend that is built takes its row out of here: an algorithm then has its sch
 from __future__ import annotations
 
 ALGORITHMS: dict[str, str] = {
-    "reinforce": "policy gradient with a baseline",
     "cql": "conservative Q-learning from recorded data",
     "grpo": "group-relative policy optimisation of a language model",
     "rloo": "leave-one-out policy gradient of a language model",

@@ -12,14 +12,15 @@ from collections.abc import Mapping
 
 from agentc.compiler.settings import Given, Scalar, TrainerSchema, check_against, described, nearest
 from agentc.compiler.training_machines import CRM, Q
-from agentc.compiler.training_online import DQN, PPO, RLPD, SAC, TD3
+from agentc.compiler.training_online import DQN, PPO, REINFORCE, RLPD, SAC, TD3
 from agentc.compiler.training_recorded import BC, DT, IQL, TD3_BC
 from agentc.compiler.training_systems import DESCENT, NPC, TGPO
 from agentc.lang.diagnostics import AgentcError, Diagnostic, report
 from agentc.lang.source import Span
 
 TRAINERS: dict[str, TrainerSchema] = {
-    schema.algorithm: schema for schema in (PPO, TGPO, NPC, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC, DT, Q, CRM, DESCENT)
+    schema.algorithm: schema
+    for schema in (PPO, REINFORCE, TGPO, NPC, DQN, SAC, TD3, RLPD, BC, IQL, TD3_BC, DT, Q, CRM, DESCENT)
 }
 """Every algorithm that a ``train`` block may name."""
 STATE_POLICIES: frozenset[str] = frozenset(("descent",))

@@ -73,6 +73,21 @@ PPO = TrainerSchema(
     ),
     DISCOUNT,
 )
+_FIXED = {
+    "epochs", "minibatches", "gae_lambda", "credit", "clip_low", "clip_high", "dual_clip", "value_clip", "target_kl",
+    "data", "pretrain", "imitation", "imitation_end", "imitation_share", "imitation_batch",
+    *(s.name for s in (*WEIGHTING, *BUDGETED, *BOX)),
+}  # fmt: skip
+REINFORCE = TrainerSchema(
+    "reinforce",
+    "Policy gradient of the return to go, with a learned baseline or without.",
+    (
+        *(s for s in PPO.settings if s.name not in _FIXED),
+        Setting("baseline", "bool", True, "Subtract the learned value from the return."),
+    ),
+    DISCOUNT,
+)
+
 DQN = TrainerSchema(
     "dqn",
     "Deep Q-learning: the values of discrete actions from replay, double by default.",

@@ -143,6 +143,8 @@ class PPOLearner:
         if costs and config.budget_method == "projection":
             self._projection = Projection(self.network, config.budget_radius)
         self._kept: dict[str, float] = {}
+        self.baseline = True
+        """Whether the critic's value is subtracted from returns."""
 
     def prepare(self, randomness: np.random.Generator) -> None:
         """Clone demonstrations, before the first rollout of a run."""
@@ -230,6 +232,7 @@ class PPOLearner:
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is found in the loss, and named
             advantages = self._credit(trajectory, rewards, before)
             targets = advantages + before.values
+            advantages = advantages if self.baseline else targets
         costs = {} if self._costs is None else self._costs.advantages(self.network, trajectory)
         ahead = None if self._projection is None else self._projection.weights()
         if costs and ahead is None:

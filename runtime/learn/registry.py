@@ -25,6 +25,11 @@ MakeLearner = Callable[[Architecture, Any, torch.Generator, VectorEnv], Learner]
 
 LEARNERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
     "ppo": ("agentc.runtime.learn.ppo:PPOConfig", "agentc.runtime.learn.ppo:ppo", {}),
+    "reinforce": (
+        "agentc.runtime.learn.reinforce:ReinforceConfig",
+        "agentc.runtime.learn.reinforce:reinforce",
+        {},
+    ),
     "tgpo": ("agentc.runtime.learn.tgpo:TGPOConfig", "agentc.runtime.learn.tgpo:tgpo", {}),
     "npc": (
         "agentc.runtime.learn.predictive:NPCConfig",

@@ -81,7 +81,7 @@ def random_agent(seed: int) -> AgentIR:
         propositions=(PropositionIR("p0", formula(), "p0"),),
         formulas=formulas,
         reward=choose.choice((None, RewardIR(tuple(terms), tuple(names[:1]), choose.uniform(0.1, 1), machine))),
-        train=choose.choice((None, TrainIR("ppo", train, "never"), TrainIR("reinforce", {"minutes": 10}))),
+        train=choose.choice((None, TrainIR("ppo", train, "never"), TrainIR("cql", {"minutes": 10}))),
         expects=tuple(ExpectIR("satisfaction", ">=", 0.5, n, choose.choice((None, 0.9)), "s") for n in names),
         verifies=(VerifyIR(formula(), "v", None, choose.choice((None, (">=", 0.5)))),),
         examples=examples,

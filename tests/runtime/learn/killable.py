@@ -80,6 +80,8 @@ SPECS = {
     "ppo projection": (PAID, "ppo { steps = 144; envs = 2; rollout = 12; epochs = 1; minibatches = 1; "
                              "budget_method = projection }"),
     "sac budget": (PAID, "sac { steps = 160; rollout = 20; warmup = 40; batch = 4; layers = 1; n_step = 2 }"),
+    "reinforce": (CART.replace("train TRAIN", "reward { there : 1 } train TRAIN"),
+                  "reinforce { steps = 280; envs = 2; rollout = 20; baseline = false }"),
     "tgpo": (CART, "tgpo { steps = 384; envs = 4; rollout = 12; pool = 12; minibatches = 2; epochs = 1; "
                    "scored = 8; rolled = 2 }"),
     "npc": (CART, "npc { steps = 8; rollout = 1; batch = 4; NORMAL }"),
