@@ -35,10 +35,10 @@ from agentc.runtime.training import configuration, environment
 SPEC = Path(next(iter(agentc.specs.__path__))) / "hazards.agentspec"
 RECORDED = Path(__file__).parent / "recorded" / "budgets.jsonl"
 SEEDS = (0, 1, 2)
-EPISODES = 200
+EPISODES = 100
 ARMS = ("unconstrained", "lagrangian", "projection", "sac")
 SAC = {
-    "steps": 40_000, "envs": 4, "rollout": 500, "hidden": 64, "batch": 128, "learning_rate": 1e-3,
+    "steps": 20_000, "envs": 4, "rollout": 500, "hidden": 64, "batch": 128, "learning_rate": 1e-3,
     "normalize_observations": True,
 }  # fmt: skip
 
