@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agentc.benchmarks.rows import Row, compared, interleaved
 
-PPO_STEPS, SAC_UPDATES = 8192, 300
+PPO_STEPS, SAC_UPDATES = 8192, 600
 
 
 def run(rounds: int = 7, data: Path | None = None) -> list[Row]:

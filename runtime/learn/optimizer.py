@@ -58,7 +58,9 @@ class FlatAdam:
 
     def apply(self, learning_rate: float, max_norm: float, at: tuple[int, int], epsilon: float = 1e-5) -> float:
         """One step down the gradient that has been written; as :meth:`descend`."""
-        norm = float(self.gradient.norm())
+        norm = math.sqrt(float(torch.dot(self.gradient, self.gradient)))  # cheaper than `norm`
+        if not math.isfinite(norm):  # it may be the square alone
+            norm = float(self.gradient.norm())
         refuse(("gradient", norm), at=at)
         if 0.0 < max_norm < norm:
             self.gradient.mul_(max_norm / (norm + 1e-6))

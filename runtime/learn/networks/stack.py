@@ -2,13 +2,15 @@
 
 A gradient step of a medium network is a few matrix products; the graph of autograd, allocations and passes over
 gradients that nobody reads cost as much again. Here products and derivatives are written into buffers that are made
-once for a batch size; weights are views of the torch parameters and gradients of the optimiser's flat one. What is
-computed is what autograd computes, to rounding (tested).
+once for a batch size; weights are views of the torch parameters and gradients of the optimiser's flat one. Perceptrons
+are computed one after the other: what a layer has written is then still in the cache when the next one reads it. What
+is computed is what autograd computes, to rounding (tested).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -16,29 +18,55 @@ from torch import Tensor, nn
 from agentc.runtime.learn.networks.critics import BatchedLinear
 
 
+class Scratch:
+    """Memory by name and shape, for what is overwritten by the next who asks for it."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, int, int], Tensor] = {}
+
+    def of(self, name: str, rows: int, width: int) -> Tensor:
+        """``(rows, width)``, with whatever was there."""
+        key = (name, rows, width)
+        found = self._made.get(key)
+        if found is None:
+            if len(self._made) > 32:
+                self._made.clear()
+            found = self._made[key] = torch.empty(rows, width)
+        return found
+
+
+@dataclass(slots=True)
+class _Perceptron:
+    """The layers of one, each a matrix ``(width, outputs)`` and a bias ``(outputs,)``; gradients likewise."""
+
+    weights: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    gradients: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+
 class Stack:
     """``count`` perceptrons: from ``(batch, width)``, the same for all, to ``(count, batch, outputs)``.
 
-    ``layers`` are ``Linear`` (one perceptron) or ``BatchedLinear`` with ``ReLU`` or ``Tanh`` between them.
+    ``layers`` are ``Linear`` (one perceptron) or ``BatchedLinear`` with ``ReLU`` or ``Tanh`` between them. ``scratch``
+    is memory for what nobody reads later; stacks that work in turn may share it. With ``keeps`` false there is no
+    :meth:`backward`, and the hidden layers are written there too.
     """
 
-    def __init__(self, layers: nn.Sequential) -> None:
+    def __init__(self, layers: nn.Sequential, scratch: Scratch | None = None, *, keeps: bool = True) -> None:
         self._tanh = any(isinstance(layer, nn.Tanh) for layer in layers)
-        self._weights: list[tuple[Tensor, Tensor]] = []
-        self._gradients: list[tuple[Tensor, Tensor]] = []
-        for layer in layers:
-            if isinstance(layer, nn.Linear):
-                self._weights.append((layer.weight.detach().T.unsqueeze(0), layer.bias.detach().view(1, 1, -1)))
+        linear = [layer for layer in layers if isinstance(layer, nn.Linear | BatchedLinear)]
+        first = linear[0]
+        self.count = first.weight.shape[0] if isinstance(first, BatchedLinear) else 1
+        self._perceptrons = [_Perceptron() for _ in range(self.count)]
+        for layer in linear:
+            for k, one in enumerate(self._perceptrons):
+                one.weights.append(_matrices(layer, layer.weight.detach(), layer.bias.detach(), k))
                 if layer.weight.grad is not None and layer.bias.grad is not None:
-                    self._gradients.append((layer.weight.grad.T.unsqueeze(0), layer.bias.grad.view(1, 1, -1)))
-            elif isinstance(layer, BatchedLinear):
-                self._weights.append((layer.weight.detach(), layer.bias.detach()))
-                if layer.weight.grad is not None and layer.bias.grad is not None:
-                    self._gradients.append((layer.weight.grad, layer.bias.grad))
-        self.count = self._weights[0][0].shape[0]
-        self._buffers: dict[int, tuple[list[Tensor], list[Tensor], list[Tensor]]] = {}
-        self._input: Tensor | None = None
-        self._values: list[Tensor] = []
+                    one.gradients.append(_matrices(layer, layer.weight.grad, layer.bias.grad, k))
+        self._sizes = [weight.shape[1] for weight, _ in self._perceptrons[0].weights]
+        self._scratch = Scratch() if scratch is None else scratch
+        self._keeps = keeps
+        self._kept: dict[int, tuple[Tensor, list[list[Tensor]]]] = {}
+        self._inputs: list[Tensor] = [torch.empty(0)] * self.count
 
     @staticmethod
     def fits(layers: nn.Sequential) -> bool:
@@ -47,51 +75,97 @@ class Stack:
 
     def forward(self, x: Tensor) -> Tensor:
         """The outputs; they belong to the stack and are valid until the next call."""
-        values, _, _ = self._kept(len(x))
-        shared = x.unsqueeze(0).expand(self.count, -1, -1)
-        self._input, self._values = shared, values
-        below = shared
-        last = len(self._weights) - 1
-        for i, (weight, bias) in enumerate(self._weights):
-            torch.baddbmm(bias, below, weight, out=values[i])
-            below = values[i]
+        for k in range(self.count):
+            self.forward_of(k, x)
+        return self._buffers(len(x))[0]
+
+    def forward_of(self, k: int, x: Tensor) -> Tensor:
+        """The outputs ``(batch, outputs)`` of the ``k``-th perceptron alone."""
+        self._inputs[k] = below = x
+        last = len(self._sizes) - 1
+        values = self._buffers(len(x))[1][k]
+        for i, (weight, bias) in enumerate(self._perceptrons[k].weights):
+            below = torch.addmm(bias, below, weight, out=values[i])
             if i < last:
                 _ = torch.tanh(below, out=below) if self._tanh else below.clamp_min_(0.0)
         return below
 
-    def backward(self, slope: Tensor, *, weights: bool = True, inputs: bool = False) -> Tensor | None:
-        """Write the gradients by the weights; the derivative by the input ``(batch, width)``, if it is asked for.
+    def backward_of(self, k: int, slope: Tensor) -> None:
+        """Write the gradients by the weights of the ``k``-th perceptron.
 
-        ``slope`` ``(count, batch, outputs)`` is the loss's derivative by the outputs of the last :meth:`forward`.
+        ``slope`` ``(batch, outputs)`` is the loss's derivative by the outputs of its last forward pass; where it has
+        fewer rows, they are the last of those.
         """
-        assert self._input is not None
-        _, slopes, signs = self._kept(slope.shape[1])
-        for i in range(len(self._weights) - 1, -1, -1):
-            below = self._values[i - 1] if i else self._input
-            if weights:
-                by_weight, by_bias = self._gradients[i]
-                torch.bmm(below.transpose(1, 2), slope, out=by_weight)
-                torch.sum(slope, dim=1, keepdim=True, out=by_bias)
-            if i == 0:
-                break
-            torch.bmm(slope, self._weights[i][0].transpose(1, 2), out=slopes[i - 1])
-            slope = slopes[i - 1]
-            if self._tanh:
-                torch.mul(below, below, out=signs[i - 1])
-                slope.mul_(signs[i - 1].neg_().add_(1.0))
-            else:
-                slope.mul_(torch.sign(below, out=signs[i - 1]))
-        if not inputs:
-            return None
-        made: Tensor = torch.bmm(slope, self._weights[0][0].transpose(1, 2)).sum(0)
+        one, x = self._perceptrons[k], self._inputs[k]
+        batch = len(slope)
+        first = len(x) - batch
+        values = self._buffers(len(x))[1][k]
+        for i in range(len(one.weights) - 1, -1, -1):
+            below = values[i - 1] if i else x
+            below = below[first:] if first else below
+            by_weight, by_bias = one.gradients[i]
+            torch.mm(below.T, slope, out=by_weight)
+            torch.sum(slope, dim=0, out=by_bias)
+            if i:
+                out = self._scratch.of(f"slope {i % 2}", batch, self._sizes[i - 1])
+                slope = self._before(_through(slope, one.weights[i][0], out), below)
+
+    def by_inputs(self, columns: slice, slope: float, chosen: Sequence[Tensor] | None = None) -> Tensor:
+        """The derivative ``(batch, width of columns)`` of ``slope`` times the output, by some columns of the input.
+
+        Of perceptrons with a single output: of the sum of all, or of the rows alone that ``chosen`` says for each
+        (int64), which together are all rows, each once.
+        """
+        x = self._inputs[0]
+        made = torch.zeros(len(x), len(range(x.shape[1])[columns]))
+        for k, one in enumerate(self._perceptrons):
+            values = self._buffers(len(x))[1][k]
+            rows = None if chosen is None else chosen[k]
+            behind = (one.weights[-1][0].T * slope).expand(len(x) if rows is None else len(rows), -1)
+            for i in range(len(one.weights) - 1, 0, -1):
+                below = values[i - 1] if rows is None else values[i - 1].index_select(0, rows)
+                behind = self._before(behind, below, copies=True)
+                behind = torch.mm(behind, (one.weights[i - 1][0] if i > 1 else one.weights[0][0][columns]).T)
+            behind = behind if len(one.weights) > 1 else behind[:, columns]
+            _ = made.add_(behind) if rows is None else made.index_copy_(0, rows, behind)
         return made
 
-    def _kept(self, batch: int) -> Any:
-        found = self._buffers.get(batch)
+    def _before(self, slope: Tensor, value: Tensor, *, copies: bool = False) -> Tensor:
+        """The derivative before an activation, from that behind it and its ``value`` there; in place or as a copy."""
+        if self._tanh:
+            inner = value.square().neg_().add_(1.0)
+            return inner.mul_(slope) if copies else slope.mul_(inner)
+        if copies:
+            made: Tensor = torch.ops.aten.threshold_backward(slope, value, 0.0)
+            return made
+        torch.ops.aten.threshold_backward.grad_input(slope, value, 0.0, grad_input=slope)
+        return slope
+
+    def _buffers(self, batch: int) -> tuple[Tensor, list[list[Tensor]]]:
+        """The outputs of all, and per perceptron those of every layer."""
+        found = self._kept.get(batch)
         if found is None:
-            shapes = [(self.count, batch, weight.shape[2]) for weight, _ in self._weights]
-            hidden = shapes[:-1]
-            values, slopes, signs = ([torch.empty(s) for s in group] for group in (shapes, hidden, hidden))
-            self._buffers = {**({} if len(self._buffers) > 8 else self._buffers), batch: (values, slopes, signs)}
-            found = self._buffers[batch]
+            output = torch.empty(self.count, batch, self._sizes[-1])
+            values = [[*self._hidden(batch), output[k]] for k in range(self.count)]
+            found = (output, values)
+            self._kept = {**({} if len(self._kept) > 8 else self._kept), batch: found}
         return found
+
+    def _hidden(self, batch: int) -> list[Tensor]:
+        """Where the hidden layers of a perceptron are written."""
+        sizes = self._sizes[:-1]
+        if self._keeps:
+            return [torch.empty(batch, size) for size in sizes]
+        return [self._scratch.of(f"value {i}", batch, size) for i, size in enumerate(sizes)]
+
+
+def _matrices(layer: nn.Linear | BatchedLinear, weight: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Of the ``k``-th perceptron, as views."""
+    return (weight[k], bias[k, 0]) if isinstance(layer, BatchedLinear) else (weight.T, bias)
+
+
+def _through(slope: Tensor, weight: Tensor, out: Tensor) -> Tensor:
+    """The derivative by a layer's input."""
+    if slope.shape[1] == 1:
+        return torch.mul(slope, weight.T, out=out)
+    return torch.mm(slope, weight.T, out=out)

@@ -33,7 +33,7 @@ from agentc.runtime.learn.distributions import Categorical, SquashedGaussian
 from agentc.runtime.learn.networks.actor_critic import ActorCritic, Inputs
 from agentc.runtime.learn.networks.critics import Critics
 from agentc.runtime.learn.objectives.base import column, named, part, tensor
-from agentc.runtime.learn.objectives.sac_dense import DenseSoft, is_dense
+from agentc.runtime.learn.objectives.sac_dense import DenseSampler, DenseSoft, is_dense
 from agentc.runtime.learn.objectives.soft_costs import SoftCosts
 from agentc.runtime.learn.off_policy_config import SoftConfig
 from agentc.runtime.learn.optimizer import FlatAdam, Target, refuse, restore_weights, weights_of
@@ -46,9 +46,10 @@ from agentc.runtime.learn.vector import Array
 class Warming(StochasticActor):
     """Uniform actions for the first steps, then the policy's own; mapped onto a box, where there is one."""
 
-    def __init__(self, network: ActorCritic, warmup: int) -> None:
+    def __init__(self, network: ActorCritic, warmup: int, sampler: DenseSampler | None = None) -> None:
+        """``sampler`` draws the policy's actions in place of the torch network."""
         super().__init__(network)
-        self._warmup, self._uniform = warmup, True
+        self._warmup, self._uniform, self._sampler = warmup, True, sampler
         self.box: Box | None = None
         self._taken = 0
 
@@ -70,7 +71,7 @@ class Warming(StochasticActor):
     def wanted(self, observation: Mapping[str, Array], mask: NDArray[np.bool_] | None, noise: Array) -> Array:
         """Uniform over the range or the legal actions, or sampled."""
         if not self._uniform:
-            return super().act(observation, mask, noise)
+            return super().act(observation, mask, noise) if self._sampler is None else self._sampler(observation, noise)
         if not self.head.discrete:
             return noise
         legal = np.ones((len(noise), self.head.size), np.bool_) if mask is None else mask
@@ -139,10 +140,13 @@ class SAC:
         self._temperature = Temperature(config)
         self._by_hand: DenseSoft | None = None
         self.costs = SoftCosts(costs, architecture, generator) if costs else None
-        if by_hand and not costs and box is None and is_dense(architecture, self._critics):
-            nets = (self.network, self._critics, self._target.network)
-            self._by_hand = DenseSoft(*nets, self._policy_adam, self._critic_adam)
-        self.actor = Warming(self.network, config.warmup)
+        sampler: DenseSampler | None = None
+        if is_dense(architecture, self._critics) and by_hand:
+            sampler = DenseSampler(self.network)
+            if not costs and box is None:
+                nets = (self.network, self._critics, self._target.network)
+                self._by_hand = DenseSoft(*nets, self._policy_adam, self._critic_adam)
+        self.actor = Warming(self.network, config.warmup, sampler)
         self.actor.box = self._box = box
 
     def step(
@@ -188,14 +192,9 @@ class SAC:
         at: tuple[int, int],
     ) -> Mapping[str, float]:
         c, alpha = self._config, self._temperature.value
-        shape = (len(batch), self._head.size)
-        x = by_hand.rows(inputs)
-        noise = column(randomness.standard_normal(shape, np.float32))
-        later = by_hand.later(by_hand.rows(following), alpha, noise, randomness)
-        targets = column(batch.rewards) + column(batch.discounts) * later
-        critic_loss, value = by_hand.critic_step(x, batch, targets, learning_rate, c.max_grad_norm, at)
-        noise = column(randomness.standard_normal(shape, np.float32))
-        actor_loss, log_prob = by_hand.policy_step(x, alpha, noise, learning_rate, c.max_grad_norm, at)
+        critic_loss, value, actor_loss, log_prob = by_hand.step(
+            by_hand.rows(inputs), by_hand.rows(following), batch, alpha, randomness, learning_rate, c.max_grad_norm, at
+        )
         self._temperature.step(self._head.size - log_prob, learning_rate)
         self._target.follow(c.tau)
         return {

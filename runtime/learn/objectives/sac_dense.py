@@ -8,18 +8,34 @@ by their weights.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 
 from agentc.runtime.learn.architecture import Architecture
 from agentc.runtime.learn.networks.actor_critic import LOG_STD, ActorCritic
 from agentc.runtime.learn.networks.critics import Critics
-from agentc.runtime.learn.networks.stack import Stack
+from agentc.runtime.learn.networks.dense import DenseLayers
+from agentc.runtime.learn.networks.stack import Scratch, Stack
 from agentc.runtime.learn.objectives.base import column
 from agentc.runtime.learn.optimizer import FlatAdam, refuse
 from agentc.runtime.learn.transitions import Transitions
+from agentc.runtime.learn.vector import Array
+
+Floats = NDArray[np.float32]
+
+
+class _Sampled(NamedTuple):
+    """Actions, their log-densities, deviations, and ``tanh`` of what the deviations are made of."""
+
+    action: Floats
+    log_prob: Floats
+    spread: Floats
+    raw: Floats
 
 
 def is_dense(architecture: Architecture, critics: Critics) -> bool:
@@ -30,86 +46,140 @@ def is_dense(architecture: Architecture, critics: Critics) -> bool:
 
 
 class DenseSoft:
-    """The steps of critics and policy."""
+    """The steps of critics and policy, in one pass."""
 
     def __init__(
         self, network: ActorCritic, critics: Critics, target: Critics, policy: FlatAdam, critic: FlatAdam
     ) -> None:
         """The optimisers have been made: they move the weights."""
         self._network, self._policy_adam, self._critic_adam = network, policy, critic
-        self._actor, self._critics, self._target = Stack(network.actor), Stack(critics.layers), Stack(target.layers)
+        scratch = Scratch()
+        self._actor, self._critics = Stack(network.actor, scratch), Stack(critics.layers, scratch)
+        self._target = Stack(target.layers, scratch, keeps=False)
         self._size = network.architecture.action.size
 
     def rows(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """The parts of a normalised batch beside each other."""
         return inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=-1)
 
-    def later(self, following: Tensor, alpha: float, noise: Tensor, randomness: np.random.Generator) -> Tensor:
-        """The soft value of the next observations, by the slow critics."""
-        action, log_prob, _, _ = self._sampled(following, noise)
-        values = self._target.forward(torch.cat([following, action], dim=-1)).squeeze(-1)
-        if len(values) > 2:
-            values = values[torch.from_numpy(randomness.choice(len(values), 2, replace=False))]
-        return values.min(0).values - alpha * log_prob
-
-    def critic_step(
+    def step(
         self,
         x: Tensor,
+        following: Tensor,
         batch: Transitions,
-        targets: Tensor,
+        alpha: float,
+        randomness: np.random.Generator,
+        learning_rate: float,
+        max_norm: float,
+        at: tuple[int, int],
+    ) -> tuple[float, float, float, float]:
+        """A step of the critics and one of the policy: the critics' loss and mean value, the policy's and ``log p(a)``.
+
+        ``x`` and ``following`` ``(batch, width)`` are the observations before and after. The policy's outputs at both
+        are one product, as its weights do not change in between.
+        """
+        n, size, count = len(x), self._size, self._critics.count
+        later = randomness.standard_normal((n, size), np.float32)
+        pair = randomness.choice(count, 2, replace=False) if count > 2 else None
+        noise = np.concatenate([later, randomness.standard_normal((n, size), np.float32)])
+        made = self._sampled(torch.cat([following, x]), noise)
+        values = self._target.forward(torch.cat([following, torch.from_numpy(made.action[:n])], dim=-1)).numpy()[..., 0]
+        values = values if pair is None else values[pair]
+        least = np.minimum(values[0], values[1]) if len(values) == 2 else values[0]
+        least = least - alpha * made.log_prob[:n]
+        targets = batch.rewards + batch.discounts * least
+        loss, value = self._critic_step(x, batch, targets, learning_rate, max_norm, at)
+        mine = _Sampled(*(part[n:] for part in made))
+        climbed, mean = self._policy_step(x, alpha, noise[n:], mine, learning_rate, max_norm, at)
+        return loss, value, climbed, mean
+
+    def _critic_step(
+        self, x: Tensor, batch: Transitions, targets: Floats, learning_rate: float, max_norm: float, at: tuple[int, int]
+    ) -> tuple[float, float]:
+        read = torch.cat([x, column(batch.actions)], dim=-1)
+        n, loss, mean = len(x), 0.0, 0.0
+        for k in range(self._critics.count):  # one after the other, forward and back, while it is in the cache
+            values = self._critics.forward_of(k, read).numpy()
+            errors = values[:, 0] - targets
+            slope = errors / np.float32(n)
+            if batch.weights is not None:
+                slope *= batch.weights
+            loss += 0.5 * float(slope @ errors)
+            mean += float(values.mean())
+            self._critics.backward_of(k, torch.from_numpy(slope[:, None]))
+        refuse(("loss", loss), at=at)
+        self._critic_adam.apply(learning_rate, max_norm, at, epsilon=1e-8)
+        return loss, mean / self._critics.count
+
+    def _policy_step(
+        self,
+        x: Tensor,
+        alpha: float,
+        noise: Floats,
+        sampled: _Sampled,
         learning_rate: float,
         max_norm: float,
         at: tuple[int, int],
     ) -> tuple[float, float]:
-        """One step of the critics: their loss and mean value."""
-        values = self._critics.forward(torch.cat([x, column(batch.actions)], dim=-1)).squeeze(-1)
-        errors = values - targets
-        slope = errors / len(x)
-        squares = errors.square()
-        if batch.weights is not None:
-            weights = column(batch.weights)
-            slope, squares = slope * weights, squares * weights
-        loss = 0.5 * float(squares.mean(-1).sum())
+        action, log_prob, spread, raw = sampled
+        size, n, count = self._size, len(x), self._critics.count
+        values = self._critics.forward(torch.cat([x, torch.from_numpy(action)], dim=-1)).numpy()[..., 0]
+        second = values[1] < values[0] if count == 2 else None
+        climbed = values.mean(0) if second is None else np.where(second, values[1], values[0])
+        mean = float(log_prob.mean())
+        loss = alpha * mean - float(climbed.mean())
         refuse(("loss", loss), at=at)
-        self._critics.backward(slope.unsqueeze(-1))
-        mean = float(values.mean())
-        self._critic_adam.apply(learning_rate, max_norm, at, epsilon=1e-8)
+        columns = slice(-size, None)
+        if second is None:
+            by_action = self._critics.by_inputs(columns, -1.0 / (count * n)).numpy()
+        else:
+            rows = [torch.from_numpy(np.flatnonzero(second == k)) for k in range(2)]
+            by_action = self._critics.by_inputs(columns, -1.0 / n, rows).numpy()
+        share = alpha / n
+        slope = np.empty((n, 2 * size), np.float32)
+        by_u = np.multiply(by_action, 1.0 - action * action, out=slope[:, :size])
+        by_u += (2.0 * share) * action
+        low, high = LOG_STD
+        by_log_std = by_u * spread
+        by_log_std *= noise
+        by_log_std -= share
+        np.multiply(by_log_std, (0.5 * (high - low)) * (1.0 - raw * raw), out=slope[:, size:])
+        self._actor.backward_of(0, torch.from_numpy(slope))
+        self._policy_adam.apply(learning_rate, max_norm, at, epsilon=1e-8)
         return loss, mean
 
-    def policy_step(
-        self, x: Tensor, alpha: float, noise: Tensor, learning_rate: float, max_norm: float, at: tuple[int, int]
-    ) -> tuple[float, float]:
-        """One step of the policy: its loss and the mean log-probability."""
-        action, log_prob, spread, raw = self._sampled(x, noise)
-        values = self._critics.forward(torch.cat([x, action], dim=-1)).squeeze(-1)
-        count = len(values)
-        if count == 2:
-            first = values[0] <= values[1]
-            climbed = torch.where(first, values[0], values[1])
-            slope = torch.stack([first, ~first]).float().mul_(-1.0 / len(x))
-        else:
-            climbed = values.mean(0)
-            slope = torch.full_like(values, -1.0 / (count * len(x)))
-        loss = float((alpha * log_prob - climbed).mean())
-        refuse(("loss", loss), at=at)
-        by_input = self._critics.backward(slope.unsqueeze(-1), weights=False, inputs=True)
-        assert by_input is not None
-        share = alpha / len(x)
-        by_u = by_input[:, -self._size :] * (1.0 - action.square()) + 2.0 * share * action
-        low, high = LOG_STD
-        by_raw = (by_u * spread * noise - share) * (0.5 * (high - low) * (1.0 - raw.square()))
-        self._actor.backward(torch.cat([by_u, by_raw], dim=-1).unsqueeze(0))
-        self._policy_adam.apply(learning_rate, max_norm, at, epsilon=1e-8)
-        return loss, float(log_prob.mean())
-
-    def _sampled(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Actions, their log-densities, deviations, and ``tanh`` of what the deviations are made of."""
-        output = self._actor.forward(x)[0]
-        mean, raw = output[:, : self._size], torch.tanh(output[:, self._size :])
+    def _sampled(self, x: Tensor, noise: Floats) -> _Sampled:
+        output = self._actor.forward(x).numpy()[0]
+        mean, raw = output[:, : self._size], np.tanh(output[:, self._size :])
         low, high = LOG_STD
         log_std = low + 0.5 * (high - low) * (raw + 1.0)
-        spread = torch.exp(log_std)
+        spread = np.exp(log_std)
         u = mean + spread * noise
-        normal = -0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)
-        correction = 2.0 * (math.log(2.0) - u - nn.functional.softplus(-2.0 * u))
-        return torch.tanh(u), (normal - correction).sum(-1), spread, raw
+        normal = -0.5 * (noise * noise) - log_std - 0.5 * math.log(2 * math.pi)
+        # softplus(-2 u) = log(1 + exp(-2 |u|)) + max(-2 u, 0), which does not overflow
+        softplus = np.log1p(np.exp(-2.0 * np.abs(u))) + np.maximum(-2.0 * u, 0.0)
+        correction = 2.0 * (math.log(2.0) - u - softplus)
+        return _Sampled(np.tanh(u), (normal - correction).sum(1), spread, raw)
+
+
+class DenseSampler:
+    """Samples from a squashed Gaussian of vectors without torch, on the very weights of the network."""
+
+    def __init__(self, network: ActorCritic) -> None:
+        """After the optimiser has been made: it moves the weights."""
+        self._network, self._layers = network, DenseLayers(network.actor)
+
+    def __call__(self, observation: Mapping[str, Array], noise: Array) -> NDArray[np.float32]:
+        """Actions ``(batch, d)`` from standard normal ``noise`` of the same shape."""
+        network = self._network
+        parts = network.architecture.parts
+        columns = [np.asarray(observation[p.key], np.float32).reshape(len(noise), p.size) for p in parts]
+        x = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
+        if network.architecture.normalize:
+            x = np.clip((x - network.input_mean.numpy()) * network.input_scale.numpy(), -10.0, 10.0)
+        output = self._layers.forward(x)[-1]
+        size = noise.shape[1]
+        low, high = LOG_STD
+        spread = np.exp(low + 0.5 * (high - low) * (np.tanh(output[:, size:]) + 1.0))
+        sampled: NDArray[np.float32] = np.tanh(output[:, :size] + spread * noise)
+        return sampled
