@@ -1,21 +1,34 @@
-"""Training speed at equal settings: ours and Stable-Baselines3 interleaved, learning included.
+"""Training speed at equal settings: ours and Stable-Baselines3 interleaved, learning included; and what a spec costs.
 
-PPO on CartPole-v1 with 8 environments, 128 steps a rollout, 4 epochs of 8 minibatches, two hidden layers of 64; SAC on
-Pendulum-v1 with two hidden layers of 256, batches of 256, one update a step. One thread each. Figures are of CPU time,
-which other work on the machine disturbs least. ``run`` is called by ``agentc bench train``.
+PPO with 8 environments, 128 steps a rollout, 4 epochs of 8 minibatches, two hidden layers of 64: on CartPole-v1, and on
+the package's MiniGrid-DoorKey-6x6-v0 with the flattened image, where ours reads the image that our binding draws (the
+same, tested). SAC on Pendulum-v1 with two hidden layers of 256, batches of 256, one update a step. One thread each.
+Figures are of CPU time, which other work on the machine disturbs least. The last rows are the share that signals,
+monitors and reward machines take of training as a spec says (:mod:`agentc.benchmarks.monitor_cost`). ``run`` is called
+by ``agentc bench train``.
 """
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from agentc.benchmarks.monitor_cost import share
 from agentc.benchmarks.rows import Row, compared, interleaved
+from agentc.runtime.cli.waiting import Waiting
 
-PPO_STEPS, SAC_UPDATES = 8192, 600
+if TYPE_CHECKING:
+    import gymnasium
+
+PPO_STEPS, SAC_UPDATES, GRID_STEPS = 8192, 600, 4096
+GRID = "MiniGrid-DoorKey-6x6-v0"
+MONITORED = (("doorkey.agentspec", 8192), ("cartpole.agentspec", 16384))
+"""Specs, and for how many steps they are trained."""
 
 
 def run(rounds: int = 7, data: Path | None = None) -> list[Row]:
@@ -25,13 +38,25 @@ def run(rounds: int = 7, data: Path | None = None) -> list[Row]:
     torch.set_num_threads(1)
     peer = find_spec("stable_baselines3") is not None
     rows = []
-    for case, ours, theirs, unit, goal in (
+    cases: list[tuple[str, Callable[[], float], Callable[[], float], str, float | None]] = [
         ("PPO on CartPole-v1, vector environment", ppo(native=True), sb3_ppo, "steps/s", 3.0),
         ("PPO on CartPole-v1, Gymnasium's environments", ppo(native=False), sb3_ppo, "steps/s", None),
         ("SAC on Pendulum-v1", sac, sb3_sac, "updates/s", 2.0),
-    ):
-        measured = interleaved([ours, theirs] if peer else [ours], rounds)
-        rows.append(_row(case, measured, unit, goal))
+    ]
+    grids = find_spec("minigrid") is not None
+    if grids:
+        cases.insert(2, (f"PPO on the package's {GRID}", grid_ppo, sb3_grid_ppo, "steps/s", 2.0))
+    with Waiting() as waiting:
+        for number, (case, ours, theirs, unit, goal) in enumerate(cases):
+            waiting(f"{case} ({number + 1} of {len(cases) + 1})")
+            measured = interleaved([ours, theirs] if peer else [ours], rounds)
+            rows.append(_row(case, measured, unit, goal))
+        for spec, steps in MONITORED if grids else MONITORED[1:]:
+            waiting(f"what the spec costs in {spec} ({len(cases) + 1} of {len(cases) + 1})")
+            found = statistics.median(share(spec, steps) for _ in range(min(rounds, 3)))
+            rows.append(
+                Row(f"signals, monitors, reward of {spec}", found, None, "", None, "of a run", "< 0.05", found < 0.05)
+            )
     return rows
 
 
@@ -84,6 +109,47 @@ def sb3_ppo() -> float:
     begun = time.process_time()
     model.learn(PPO_STEPS)
     return PPO_STEPS / (time.process_time() - begun)
+
+
+def grid_ppo() -> float:
+    """Environment steps per second of ours on MiniGrid, learning included."""
+    from agentc.runtime.learn.ppo import PPOConfig
+    from agentc.runtime.learn.train import train
+    from agentc.runtime.learn.vector import SyncVector
+
+    with tempfile.TemporaryDirectory() as folder:
+        env = SyncVector([lambda: _flat(bound=True)] * 8)
+        begun = time.process_time()
+        train(env, PPOConfig(steps=GRID_STEPS, envs=8, checkpoint=1e9), Path(folder))
+        return GRID_STEPS / (time.process_time() - begun)
+
+
+def sb3_grid_ppo() -> float:
+    """The same of Stable-Baselines3, on the package's own observations."""
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    model = PPO(
+        "MlpPolicy", DummyVecEnv([lambda: _flat(bound=False)] * 8), n_steps=128, batch_size=128, n_epochs=4,
+        learning_rate=1e-3, ent_coef=0.01, device="cpu",
+    )  # fmt: skip
+    begun = time.process_time()
+    model.learn(GRID_STEPS)
+    return GRID_STEPS / (time.process_time() - begun)
+
+
+def _flat(*, bound: bool) -> gymnasium.Env[Any, Any]:
+    """MiniGrid's image as 147 numbers; ``bound``: as our binding draws it."""
+    import gymnasium
+    import minigrid  # noqa: F401 - registers the environments
+    import numpy as np
+    from gymnasium.wrappers import TransformObservation
+
+    from agentc.runtime.envs.minigrid import BINDING
+
+    made = BINDING.make({"id": GRID, "max_steps": 360, "view": "partial"}) if bound else gymnasium.make(GRID)
+    space = gymnasium.spaces.Box(0.0, 255.0, (147,), np.float32)
+    return TransformObservation(made, lambda seen: seen["image"].reshape(-1).astype(np.float32), space)
 
 
 def sac() -> float:

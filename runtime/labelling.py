@@ -248,6 +248,8 @@ def _finite(column: _Column) -> _Column:
 
 
 def _truth(value: Any, m: _Moment) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype.char == "?" and value.shape == (m.size,):
+        return value
     return np.broadcast_to(np.asarray(value, np.bool_), (m.size,))
 
 

@@ -57,7 +57,7 @@ class RewardMonitor:
         self.earned = np.zeros((len(machine.payments) + 2, num_envs))
         """What each payment, the explicit machine and the shaping paid in the episodes under way, in this order."""
         self._phi = np.zeros(num_envs)
-        self._tables = [[np.array(row) for row in s.potentials] for s in machine.shapings]
+        self._tables = [[np.array(row) / len(s.potentials) for row in s.potentials] for s in machine.shapings]
         m = machine.machine
         self.node = np.zeros(num_envs, np.intp)
         """The state of the explicit machine, if there is one."""
@@ -131,10 +131,11 @@ class RewardMonitor:
                 over |= final
         if shared is not None:
             over |= shared
-        self.node, earned = self._edges(codes)
-        reward += earned
-        sums[-2] += earned
-        over |= self._accepting[self.node]
+        if self.machine.machine is not None:
+            self.node, earned = self._edges(codes)
+            reward += earned
+            sums[-2] += earned
+            over |= self._accepting[self.node]
         if self.machine.needs_time_left:
             over |= time_limit
         for at, term in enumerate(self.machine.payments):
@@ -174,7 +175,7 @@ class RewardMonitor:
         for s, tables in zip(self.machine.shapings, self._tables, strict=True):
             states = self.monitor.states(s.program)
             for table, u in zip(tables, states, strict=True):
-                total = total + table[u] / len(tables)
+                total = total + table[u]
         return total
 
     def _edges(self, codes: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

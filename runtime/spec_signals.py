@@ -153,10 +153,14 @@ def plain(value: Any) -> Value:
     return value  # type: ignore[no-any-return]
 
 
-def _admits(signal: SignalIR) -> Callable[[Value], bool]:
-    # NaN is in no interval, infinity in none between finite numbers
+def bounds(signal: SignalIR) -> tuple[float, float]:
+    """What a signal of numbers lies between: NaN is in no interval, infinity in none between finite numbers."""
     lo = -sys.float_info.max if signal.lo is None else signal.lo
-    hi = sys.float_info.max if signal.hi is None else signal.hi
+    return lo, sys.float_info.max if signal.hi is None else signal.hi
+
+
+def _admits(signal: SignalIR) -> Callable[[Value], bool]:
+    lo, hi = bounds(signal)
 
     def number(value: Value) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and lo <= value <= hi

@@ -40,7 +40,7 @@ from agentc.runtime.spec_declared import DeclaredRows
 from agentc.runtime.spec_env import payers, time_limit_of
 from agentc.runtime.spec_observation import AUTOMATON, OBSERVATION, TIME_LEFT, AutomatonCode, Layout, Mode
 from agentc.runtime.spec_rows import Rows, world_rows
-from agentc.runtime.spec_signals import SignalFunction, SignalSource, needed_signals
+from agentc.runtime.spec_signals import SignalFunction, SignalSource, bounds, needed_signals
 from agentc.runtime.watching import Coverage, Watched, judged_robustness
 
 REMEMBERED_LETTERS = 1 << 16
@@ -451,8 +451,7 @@ class _Columns:
         self._rows: list[list[Value]] = [[] for _ in sources]
 
     def put(self, i: int, values: list[Value]) -> None:
-        """The values of environment ``i``."""
-        self._sources[i].check(values)
+        """The values of environment ``i``, which are checked when all are read."""
         self._rows[i] = values
 
     def shown(self, i: int) -> str:
@@ -460,12 +459,23 @@ class _Columns:
         return ", ".join(f"{name} = {value}" for name, value in zip(self._names, self._rows[i], strict=True))
 
     def read(self) -> dict[str, Array]:
-        """By name, ``(N,)`` or ``(N, d)``."""
-        columns = zip(*self._rows, strict=True)
-        return {
-            name: encode(name, signal, column)
-            for name, signal, column in zip(self._names, self._signals, columns, strict=False)
-        }
+        """By name, ``(N,)`` or ``(N, d)``. Raises :class:`AgentcError` (AS0908) for a value of another type."""
+        columns = zip(self._names, self._signals, zip(*self._rows, strict=True), strict=False)
+        found = {}
+        checked = False
+        for name, signal, column in columns:
+            if signal.kind == "real" and set(map(type, column)) == {float}:
+                array = np.array(column)
+                lo, hi = bounds(signal)
+                if lo <= array.min() and array.max() <= hi:
+                    found[name] = array
+                    continue
+            if not checked:
+                for source, row in zip(self._sources, self._rows, strict=True):
+                    source.check(row)
+                checked = True
+            found[name] = encode(name, signal, column)
+        return found
 
 
 class _Letters:

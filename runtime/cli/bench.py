@@ -20,7 +20,8 @@ BENCHMARKS = {
     "injections": ("injections", "Prompt injection against the decoder and the guard: forbidden calls executed."),
     "masked-gradient": ("masked_gradient", "The policy gradient with and without its mask, in exact arithmetic."),
     "reward-machines": ("reward_machines", "Learning curves from reward machines, against the optimum."),
-    "train": ("train", "Steps and updates per second against Stable-Baselines3, at equal settings."),
+    "parity": ("parity", "Returns beside the published runs of CleanRL and rl-baselines3-zoo, over ten seeds."),
+    "train": ("train", "Steps and updates per second against Stable-Baselines3; what a spec costs in training."),
     "budgets": ("budgets", "PPO and SAC under a budget beside PPO without one: cost and return."),
     "decode": ("decode", "The token decoder beside its grammar engine alone, on the vocabulary of a real model."),
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
@@ -33,6 +34,8 @@ BENCHMARKS = {
     "systems": ("systems", "Declared systems: steps, trajectories, gradients and explicit models."),
     "verify": ("verify", "Verdicts and times of ACAS-Xu and ARCH-COMP instances (--data)."),
 }
+ROUNDS = {"parity": 10}
+"""Rounds or seeds where no number is given; 7 elsewhere."""
 
 
 @click.command(name="bench")
@@ -40,7 +43,7 @@ BENCHMARKS = {
 @click.argument("number", required=False, nargs=-1)
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A folder of outside data.")
-@click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="Counted rounds.")
+@click.option("--rounds", type=click.IntRange(1), help="Counted rounds, or seeds.  [default: 7, of parity 10]")
 @click.option(
     "--runs",
     type=click.Path(path_type=Path),
@@ -50,7 +53,13 @@ BENCHMARKS = {
 )
 @click.option("--again", is_flag=True, help="Run all of `methods NN`, what is recorded too.")
 def command(
-    name: str | None, number: tuple[str, ...], form: str, data: Path | None, rounds: int, runs: Path, again: bool
+    name: str | None,
+    number: tuple[str, ...],
+    form: str,
+    data: Path | None,
+    rounds: int | None,
+    runs: Path,
+    again: bool,
 ) -> int:
     """Run a benchmark: ours and the peers interleaved, medians of several rounds.
 
@@ -70,7 +79,8 @@ def command(
         return _methods(number[0] if number else None, form, runs, again)
     if number and name != "stl-learning":
         raise AgentcError([report("AS1507", None, name=name, number=" ".join(number))])
-    rows = _learning(number, rounds, runs) if name == "stl-learning" else _rows(name, rounds, data)
+    counted = ROUNDS.get(name, 7) if rounds is None else rounds
+    rows = _learning(number, counted, runs) if name == "stl-learning" else _rows(name, counted, data)
     if form == "json":
         import json
 

@@ -1,5 +1,7 @@
 """Gradients by hand are those of autograd, for every term of the loss."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -124,4 +126,57 @@ def test_acting_by_hand_is_acting(kind):
         expected = StochasticActor(learner.network).act(observation, masks, noise)
     got = learner.actor.act(observation, masks, noise)
     assert got.dtype == expected.dtype
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", [torch.nn.ReLU, torch.nn.Tanh])
+@pytest.mark.parametrize("layers", [0, 1, 2])
+def test_derivatives_of_stacks_are_those_of_autograd(layers, activation):
+    """By some columns of the input, of all perceptrons or of one a row; by the weights, from the last rows alone."""
+    from agentc.runtime.learn.networks.critics import BatchedLinear
+    from agentc.runtime.learn.networks.stack import Stack
+
+    generator = torch.Generator().manual_seed(0)
+    widths = [5, *[6] * layers, 1]
+    made: list[torch.nn.Module] = []
+    for below, above in itertools.pairwise(widths):
+        made += [BatchedLinear(2, below, above, 1.0, generator), activation()]
+    net = torch.nn.Sequential(*made[:-1])
+    for p in net.parameters():
+        p.grad = torch.full_like(p, 7.0)  # written over
+    stack, x = Stack(net), torch.randn(9, 5, generator=generator, requires_grad=True)
+    torch.testing.assert_close(stack.forward(x.detach()), net(x))
+    second = torch.arange(9) % 3 == 0
+    rows = [torch.nonzero(second == k).squeeze(-1) for k in range(2)]
+    values = net(x)[..., 0]
+    for chosen, value in ((None, values.sum(0)), (rows, torch.where(second, values[1], values[0]))):
+        (expected,) = torch.autograd.grad(0.3 * value.sum(), x, retain_graph=True)
+        torch.testing.assert_close(stack.by_inputs(slice(-2, None), 0.3, chosen), expected[:, -2:])
+    slope = torch.randn(2, 4, 1, generator=generator)
+    for k in range(2):
+        stack.backward_of(k, slope[k])
+    expected_all = torch.autograd.grad((net(x)[:, 5:] * slope).sum(), list(net.parameters()))
+    for p, expected in zip(net.parameters(), expected_all, strict=True):
+        torch.testing.assert_close(p.grad, expected)
+
+
+def test_sampling_by_hand_is_sampling():
+    """The squashed Gaussian of observations in two parts, scaled."""
+    from agentc.runtime.learn.networks.actor_critic import ActorCritic
+    from agentc.runtime.learn.objectives.sac_dense import DenseSampler
+
+    space = spaces.Dict({"a": spaces.Box(-9, 9, (3,), np.float32), "b": spaces.Box(-9, 9, (2,), np.float64)})
+    architecture = architecture_for(
+        space, spaces.Box(-2, 2, (2,), np.float32), activation="relu", normalize=True, head="soft", critic=False
+    )
+    network = ActorCritic(architecture, torch.Generator().manual_seed(1))
+    network.input_mean.fill_(0.3)
+    network.input_scale.fill_(1.7)
+    rng = np.random.default_rng(0)
+    observation = {"a": rng.standard_normal((4, 3)).astype(np.float32), "b": rng.standard_normal((4, 2))}
+    noise = rng.standard_normal((4, 2)).astype(np.float32)
+    with torch.no_grad():
+        expected = StochasticActor(network).act(observation, None, noise)
+    got = DenseSampler(network)(observation, noise)
+    assert got.dtype == np.float32
     np.testing.assert_allclose(got, expected, atol=1e-6)

@@ -1,0 +1,84 @@
+"""What a spec costs in training: the share of the processor that signals, letters, monitors and reward machines take.
+
+An agent is trained as its spec says for a few thousand steps, with a clock around every call by which its vector
+environment reads signals, makes letters of them, steps monitors and reward machines and writes their states into the
+observation. What the clock itself takes between its two readings is measured and taken off. Called by
+``agentc bench train``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from agentc.benchmarks.methods.training import agent_of
+from agentc.runtime.learn.train import train
+from agentc.runtime.spec_vector import SpecVectorEnv
+from agentc.runtime.training import configuration
+
+
+@dataclass
+class Clock:
+    """Seconds of this thread inside calls; calls within calls count once."""
+
+    seconds: float = 0.0
+    calls: int = 0
+    depth: int = 0
+
+    def around(self, owner: Any, name: str) -> None:
+        """Time a method of an object from now on."""
+        call: Callable[..., Any] = getattr(owner, name)
+
+        def timed(*arguments: Any, **named: Any) -> Any:
+            if self.depth:
+                return call(*arguments, **named)
+            self.depth = 1
+            self.calls += 1
+            began = time.thread_time()
+            try:
+                return call(*arguments, **named)
+            finally:
+                self.seconds += time.thread_time() - began
+                self.depth = 0
+
+        setattr(owner, name, timed)
+
+
+def reading() -> float:
+    """What lies between two readings of the clock with nothing between them, in seconds: the median of many."""
+    found = sorted(-(time.thread_time() - time.thread_time()) for _ in range(1001))
+    return found[500]
+
+
+def timed(env: SpecVectorEnv) -> Clock:
+    """A clock around all that the spec adds to an environment."""
+    clock = Clock()
+    for name in ("step", "reset"):
+        clock.around(env.rewards, name)
+        for source in env._sources:
+            clock.around(source, name)
+    for name in ("put", "read"):
+        clock.around(env._columns, name)
+    for name in ("_write_added", "_statistics", "_possible"):
+        clock.around(env, name)
+    return clock
+
+
+def share(spec: str, steps: int) -> float:
+    """The part of a training run's processor time that the spec takes, learning included."""
+    agent = agent_of(spec)
+    config = replace(configuration(agent.agent, steps=steps), checkpoint=1e9)
+    env = SpecVectorEnv(agent, config.envs)  # type: ignore[attr-defined]
+    try:
+        clock = timed(env)
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.thread_time()
+            train(env, config, Path(folder))
+            took = time.thread_time() - began
+            return max(0.0, clock.seconds - clock.calls * reading()) / took
+    finally:
+        env.close()
