@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agentc.benchmarks.methods.training import agent_of
+from agentc.runtime.envs.registry import environment_of
 from agentc.runtime.learn.train import train
 from agentc.runtime.spec_vector import SpecVectorEnv
 from agentc.runtime.training import configuration
@@ -57,22 +58,26 @@ def reading() -> float:
 def timed(env: SpecVectorEnv) -> Clock:
     """A clock around all that the spec adds to an environment."""
     clock = Clock()
-    for name in ("step", "reset"):
-        clock.around(env.rewards, name)
-        for source in env._sources:
-            clock.around(source, name)
-    for name in ("put", "read"):
-        clock.around(env._columns, name)
-    for name in ("_write_added", "_statistics", "_possible"):
-        clock.around(env, name)
+    calls: list[tuple[Any, tuple[str, ...]]] = [(source, ("step", "reset")) for source in env._sources]
+    calls += [(env.rewards, ("step", "reset")), (env._columns, ("put", "read"))]
+    calls += [(env, ("_write_added", "_statistics", "_possible"))]
+    calls += [(env._coverage, ("mark", "prune")), (env._robust, ("step", "begin", "end"))]
+    for owner, names in calls:
+        for name in names:
+            if hasattr(owner, name):
+                clock.around(owner, name)
     return clock
 
 
-def share(spec: str, steps: int) -> float:
-    """The part of a training run's processor time that the spec takes, learning included."""
+def share(spec: str, steps: int, *, copies: bool = False) -> float:
+    """The part of a training run's processor time that the spec takes, learning included.
+
+    ``copies`` steps the package's environments one after the other, where they would be stepped at once.
+    """
     agent = agent_of(spec)
     config = replace(configuration(agent.agent, steps=steps), checkpoint=1e9)
-    env = SpecVectorEnv(agent, config.envs)  # type: ignore[attr-defined]
+    make = (lambda: environment_of(agent.agent)) if copies else None
+    env = SpecVectorEnv(agent, config.envs, make=make)  # type: ignore[attr-defined]
     try:
         clock = timed(env)
         with tempfile.TemporaryDirectory() as folder:

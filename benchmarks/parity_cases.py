@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from agentc.compiler.training_config import Scalar
 from agentc.runtime.envs.vector_classic import vector_env
 from agentc.runtime.learn.configuration import TrainingConfig
 from agentc.runtime.learn.logs import read_metrics
@@ -35,6 +37,7 @@ Vector = Callable[[int], VectorEnv]
 class Case:
     """A task with its settings and the published figure: ``published`` plus or minus ``half``.
 
+    ``stated`` are the settings of the ``learner``; what is not among them is as it is by default.
     ``half`` is as published (deviation over runs), or 1.96 standard errors of the published episodes. ``episodes`` are
     those in which a trained policy is judged, ``greedy`` whether by its likeliest action; 0 takes the mean of the last
     100 episodes of training, which is what CleanRL publishes.
@@ -42,7 +45,8 @@ class Case:
 
     title: str
     vector: Vector
-    config: TrainingConfig
+    learner: type[TrainingConfig]
+    stated: Mapping[str, Scalar]
     published: float
     half: float
     source: str
@@ -50,6 +54,12 @@ class Case:
     episodes: int = 0
     greedy: bool = False
     differs: str = ""
+
+    @property
+    def config(self) -> TrainingConfig:
+        """The learner's configuration."""
+        stated: dict[str, Any] = dict(self.stated)
+        return self.learner(**stated)
 
     @property
     def lower(self) -> float:
@@ -64,8 +74,7 @@ class Case:
     @property
     def settings(self) -> str:
         """12 hexadecimal digits of the settings and of how a run is judged: a record of others does not count."""
-        config = self.config
-        said = [config.algorithm, config.to_data(), self.title, self.episodes, self.greedy]
+        said = [self.learner.algorithm, dict(self.stated), self.title, self.episodes, self.greedy]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -79,14 +88,15 @@ def flat_doorkey(copies: int) -> VectorEnv:
     )
 
 
-CASES = {
+CASES: dict[str, Case] = {
     "cartpole": Case(
         "PPO on CartPole-v1, 500,000 steps",
         lambda copies: vector_env("CartPole-v1", copies),
-        PPOConfig(
+        PPOConfig,
+        dict(
             steps=500_000, envs=4, rollout=128, learning_rate=2.5e-4, anneal=True, epochs=4, minibatches=4,
             gae_lambda=0.95, clip_low=0.2, clip_high=0.2, value_clip=0.2, entropy_coef=0.01, value_coef=0.5,
-            max_grad_norm=0.5, hidden=64, layers=2, activation="tanh",
+            max_grad_norm=0.5, hidden=64, layers=2, activation="tanh", discount=0.99,
         ),
         490.04,
         6.12,
@@ -96,7 +106,11 @@ CASES = {
     "pendulum": Case(
         "SAC on Pendulum-v1, 20,000 steps",
         lambda copies: vector_env("Pendulum-v1", copies),
-        SACConfig(steps=20_000, learning_rate=1e-3, warmup=100, batch=256, tau=0.005, replay_size=1_000_000),
+        SACConfig,
+        dict(
+            steps=20_000, learning_rate=1e-3, warmup=100, batch=256, tau=0.005, replay_size=1_000_000, hidden=256,
+            layers=2, activation="relu", discount=0.99,
+        ),
         -156.995,
         1.96 * 88.714 / 750**0.5,
         "rl-baselines3-zoo: one run, 750 episodes with deviation 88.7",
@@ -106,10 +120,11 @@ CASES = {
     "doorkey": Case(
         "PPO on MiniGrid-DoorKey-5x5-v0, 100,000 steps",
         flat_doorkey,
-        PPOConfig(
+        PPOConfig,
+        dict(
             steps=100_000, envs=8, rollout=128, learning_rate=2.5e-4, anneal=False, epochs=10, minibatches=16,
             gae_lambda=0.95, clip_low=0.2, clip_high=0.2, entropy_coef=0.0, value_coef=0.5, max_grad_norm=0.5,
-            hidden=64, layers=2, activation="tanh", normalize_observations=True, normalize_rewards=True,
+            hidden=64, layers=2, activation="tanh", discount=0.99, normalize_observations=True, normalize_rewards=True,
         ),
         0.96,
         0.01,
@@ -119,9 +134,10 @@ CASES = {
     "half_cheetah": Case(
         "SAC on HalfCheetah, 1,000,000 steps",
         lambda copies: SyncVector([lambda: gymnasium.make("HalfCheetah-v5", disable_env_checker=True)] * copies),
-        SACConfig(
+        SACConfig,
+        dict(
             steps=1_000_000, learning_rate=3e-4, warmup=10_000, batch=256, tau=0.005, replay_size=1_000_000,
-            checkpoint=300.0,
+            hidden=256, layers=2, activation="relu", discount=0.99, checkpoint=300.0,
         ),
         9634.89,
         1423.73,

@@ -50,13 +50,13 @@ def test_a_run_under_way_is_not_judged() -> None:
 
 def test_settings_are_part_of_a_record() -> None:
     case = CASES["cartpole"]
-    assert case.settings != replace(case, config=replace(case.config, learning_rate=1e-3)).settings
+    assert case.settings != replace(case, stated={**case.stated, "learning_rate": 1e-3}).settings
     assert case.settings == replace(case, published=1.0).settings
 
 
 def test_a_case_is_trained_gone_on_with_and_judged(tmp_path, monkeypatch) -> None:
     case = CASES["cartpole"]
-    short = replace(case, config=replace(case.config, steps=2048), seeds=2)
+    short = replace(case, stated={**case.stated, "steps": 2048}, seeds=2)
     monkeypatch.setitem(parity_cases.CASES, "cartpole", short)
     path = tmp_path / "parity.jsonl"
     done = parity.carry_out(1, ["cartpole"], path, tmp_path / "runs")
