@@ -18,7 +18,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from agentc.compiler.training_config import Scalar
+from agentc.compiler.settings import Scalar
 from agentc.runtime.envs.vector_classic import vector_env
 from agentc.runtime.learn.configuration import TrainingConfig
 from agentc.runtime.learn.logs import read_metrics
