@@ -70,7 +70,7 @@ def environment(
     if isinstance(config, NPCConfig):
         problem = problem_of(compiled.agent)
         check_backup(problem, config.backup)
-        return ModelEnv(problem)
+        return ModelEnv(problem, config.ahead)
     counterfactual = getattr(config, "counterfactual", False)
     if counterfactual and getattr(config, "n_step", 1) > 1:
         raise AgentcError([report("AS1504", None, agent=compiled.agent.name, n_step=config.n_step)])  # type: ignore[attr-defined]
@@ -140,7 +140,7 @@ def predictor_of(agent: AgentIR, policy: Policy, config: NPCConfig) -> Predictor
     problem = problem_of(agent)
     check_backup(problem, config.backup)
     model = Model(problem, config.sharpness)
-    return Predictor(policy.network, model, config.predict_every, config.refine, config.backup)
+    return Predictor(policy.network, model, config.predict_every, config.refine, config.backup, config.search)
 
 
 def check_backup(problem: Problem, name: str) -> None:

@@ -21,14 +21,14 @@ from agentc.compiler.agent import AgentIR, FormulaIR
 from agentc.compiler.logic.ir import and_
 from agentc.compiler.signals.robustness import compile_robustness
 from agentc.compiler.signals.torch_robustness import robustness_at
-from agentc.compiler.systems.dynamics import bounds
 from agentc.compiler.systems.initial import initial_boxes
 from agentc.compiler.training_config import proved_names
 from agentc.runtime.learn.acting import Actor, GreedyActor
 from agentc.runtime.learn.architecture import Architecture
+from agentc.runtime.learn.closed_loop import ClosedLoop
 from agentc.runtime.learn.descent_config import DescentConfig, agent_of
 from agentc.runtime.learn.learner import Moment
-from agentc.runtime.learn.networks.actor_critic import ActorCritic
+from agentc.runtime.learn.networks.actor_critic import ActorCritic, Inputs
 from agentc.runtime.learn.optimizer import FlatAdam, learned, restore_learned
 from agentc.runtime.learn.resets.counterexamples import Counterexamples
 from agentc.runtime.learn.slots import Reset, State
@@ -64,8 +64,7 @@ class DescentLearner:
         self._boxes = initial_boxes(agent.system)
         self._tube = TubeBound(agent, whole, self._simulator, self._steps) if config.tube > 0 else None
         self._robustness = compile_robustness(whole, [signals[name] for name in names])
-        lo, hi = (torch.tensor(b, dtype=SINGLE) for b in bounds(agent.system.inputs))
-        self._middle, self._half = (lo + hi) / 2, (hi - lo) / 2
+        self._loop = ClosedLoop(self._simulator, self._seen, SINGLE)
         self._scaled(architecture, agent)
         self._optimizer = FlatAdam(self.network)
 
@@ -112,24 +111,19 @@ class DescentLearner:
 
     def runs(self, start: torch.Tensor, randomness: np.random.Generator) -> torch.Tensor:
         """States ``(batch, steps + 1, n)`` of runs from ``(batch, n)`` under the policy as it is."""
-        simulator, batch = self._simulator, len(start)
-        states, x = [start], start
-        mode = torch.zeros(batch, dtype=torch.int64)
-        for _ in range(self._steps):
-            x, mode = simulator.step(x, mode, self._inputs(x), self._disturbed(randomness, batch))
-            states.append(x)
-        return torch.stack(states, dim=1)
+        noise = torch.stack([self._disturbed(randomness, len(start)) for _ in range(self._steps)], 1)
+        return self._loop.run(self.network, start, noise)[0]
 
-    def _inputs(self, x: torch.Tensor) -> torch.Tensor:
-        """The inputs ``(batch, m)``: the policy's mode in the ranges of the inputs."""
+    def _seen(self, x: torch.Tensor, t: int) -> Inputs:
+        """The states, whatever the time; what is privileged is blank."""
         given: list[torch.Tensor] = []
         for part in self.architecture.parts:
             hidden = part.key in self.architecture.privileged
             given.append(torch.zeros((len(x), *part.read), dtype=SINGLE) if hidden else x)
-        return self._middle + self._half * self.network.policy(tuple(given)).mode()
+        return tuple(given)
 
     def _inputs_of_set(self, x: Zonotope) -> Zonotope:
-        """As :meth:`_inputs`, of a set of states ``(n, batch)``."""
+        """The inputs of the policy, of a set of states ``(n, batch)``."""
         if self.architecture.normalize:
             n = len(x.c)
             at = sum(p.size for p in self.architecture.parts[: self._shown()] if p.kind == "vector")
@@ -137,8 +131,8 @@ class DescentLearner:
             mean = self.network.input_mean[at : at + n, None]
             x = Zonotope((x.c - mean) * scale, x.g * scale[..., None], x.r * scale)
         out = activated(through(self.network.actor, x), tanh=True)
-        half = self._half[:, None]
-        return Zonotope(self._middle[:, None] + half * out.c, half[..., None] * out.g, half * out.r)
+        half = self._loop.half[:, None]
+        return Zonotope(self._loop.middle[:, None] + half * out.c, half[..., None] * out.g, half * out.r)
 
     def _shown(self) -> int:
         """Which part of what is read is the state."""

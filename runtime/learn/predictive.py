@@ -22,9 +22,12 @@ class NPCConfig(TrainingConfig):
     normalize_observations: bool = True
     max_grad_norm: float = 1.0
     batch: int = 128
+    starts: int = 0
+    ahead: int = 1
     margin: float = 0.1
     sharpness: float = 10.0
     predict_every: int = 5
+    search: int = 0
     refine: int = 60
     backup: str = ""
 

@@ -29,6 +29,7 @@ from agentc.compiler.signals.robustness import compile_robustness
 from agentc.compiler.signals.subgoals import Alternative, GroundedPlan
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.planning.problem import Judgement, Problem
+from agentc.runtime.planning.requirements import required_steps
 from agentc.runtime.planning.travel import Travel
 
 if TYPE_CHECKING:
@@ -184,25 +185,11 @@ class _Table:
             self.compiled[prop] = compile_robustness(prop, self.problem.signals)
         return self.compiled[prop]
 
-    def requirements(self, plan: GroundedPlan) -> dict[Formula, NDArray[np.bool_]]:
-        """For each proposition, the steps at which the plan needs it."""
-        found: dict[Formula, NDArray[np.bool_]] = {}
-
-        def steps(prop: Formula) -> NDArray[np.bool_]:
-            return found.setdefault(prop, np.zeros(plan.last + 1, bool))
-
-        for prop, t in plan.reach:
-            steps(prop)[t] = True
-        for prop, a, b in plan.stay:
-            if a <= b:
-                steps(prop)[a : b + 1] = True
-        return found
-
     def weights(self, plans: Sequence[_Choice]) -> dict[Formula, torch.Tensor]:
         """For each proposition the steps at which each plan needs it, ``(batch, time)``; 1 at the steps of each one."""
         import torch
 
-        needs = [self.requirements(choice.plan) for choice in plans]
+        needs = [required_steps(choice.plan) for choice in plans]
         found: dict[Formula, torch.Tensor] = {}
         for prop in dict.fromkeys(p for need in needs for p in need):
             self._compile(prop)
@@ -227,7 +214,7 @@ class _Table:
             return short[prop]
 
         def cost(plan: GroundedPlan, row: int) -> float:
-            needs = self.requirements(plan).items()
+            needs = required_steps(plan).items()
             return sum(float(shortfall(prop)[row][steps].sum()) for prop, steps in needs)
 
         def nearest(row: int, choice: _Choice) -> _Choice:

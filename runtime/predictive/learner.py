@@ -1,9 +1,15 @@
 """Training through the declared system: gradient ascent on the robustness of whole rollouts.
 
-Source: Meng, Fan, *Signal Temporal Logic Neural Predictive Control*, arXiv 2309.05131, section IV (a controller is
-rolled out through known dynamics and trained to raise the smoothed robustness of the rollout up to a margin).
-Deviations: the controller is closed-loop and told the time, where the paper's network returns a sequence of inputs;
-disturbances are drawn in training. Reproduce: ``agentc bench methods 30``.
+Source: Meng, Fan, *Signal Temporal Logic Neural Predictive Control*, arXiv 2309.05131, section IV: from a state, and
+what else is given of the task, the network says the inputs of the whole horizon; they are rolled out through known
+dynamics, and the smoothed robustness of the rollout is raised up to a margin. ``ahead = 0`` is that; with ``ahead =
+k`` the network is asked again every ``k`` steps; with ``ahead = 1``, the default, it is a feedback law. Deviations: it
+is told the time, because a formula is judged on the whole trace and not anew from every state; in half of the batches
+it is asked again after a random number of steps, before its inputs are used up, so that a run can ask whenever it
+likes; starts are drawn anew for every batch unless ``starts`` says how many there are (the paper's 50,000), and so are
+disturbances.
+
+Reproduce: ``agentc bench methods 30``, ``agentc bench npc``.
 """
 
 from __future__ import annotations
@@ -27,6 +33,8 @@ from agentc.runtime.predictive.model import Model
 
 SCALING = 256
 """Random rollouts that the inputs are scaled by."""
+AGAIN = 0.5
+"""How often a network that says the inputs of several steps is asked before they are used up."""
 
 
 class PredictiveLearner:
@@ -41,14 +49,19 @@ class PredictiveLearner:
         self.actor: Actor = GreedyActor(self.network)
         self.cycle = 0
         self.model = Model(problem, config.sharpness)
+        drawn = self.model.simulator.start(np.random.default_rng([config.seed, 14]), config.starts)[0]
+        self._kept = drawn if config.starts else None
         self._scale(problem, config.seed)
 
     def learn(self, trajectory: Trajectory | None, randomness: np.random.Generator, at: Moment) -> Mapping[str, float]:
         """One step up the robustness of a batch of rollouts, as far as it is below the margin."""
         c, model, simulator = self.config, self.model, self.model.simulator
-        start, _ = simulator.start(randomness, c.batch)
+        start = self._starts(randomness)
         noise = torch.stack([simulator.noise(randomness, c.batch) for _ in range(model.last)], 1)
-        states, inputs = model.rollout(start, 0, self.network, noise)
+        ahead = min(self.network.architecture.action.size // len(model.problem.system.inputs), model.last)
+        again = ahead > 1 and randomness.random() < AGAIN
+        asked = int(randomness.integers(1, ahead)) if again else 0
+        states, inputs = model.rollout(start, 0, self.network, noise, asked)
         trace = model.trace(states, inputs)
         value = model.smooth(trace)
         loss = torch.relu(c.margin - value).mean()
@@ -69,6 +82,13 @@ class PredictiveLearner:
     def restore(self, state: State) -> None:
         """Back from :meth:`state`."""
         restore_learned(self.network, self.optimizer, state)
+
+    def _starts(self, randomness: np.random.Generator) -> torch.Tensor:
+        """Where the rollouts of a batch begin, ``(batch, n)``."""
+        batch = self.config.batch
+        if self._kept is None:
+            return self.model.simulator.start(randomness, batch)[0]
+        return self._kept[randomness.integers(len(self._kept), size=batch)]
 
     def _scale(self, problem: Problem, seed: int) -> None:
         """Scale what is read by the spread of rollouts with constant random inputs."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from agentc.compiler.signals.robustness import Robustness, compile_robustness
 from agentc.compiler.signals.smooth import smooth_value_and_gradient
 from agentc.runtime.envs.declared import DeclaredEnv
+from agentc.runtime.learn.closed_loop import ClosedLoop
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.vector import Array, Observation, StepBatch
 from agentc.runtime.planning.problem import Problem
@@ -30,7 +31,7 @@ class Model:
         self.simulator = TorchSimulator(problem.system)
         self.formula: Robustness = compile_robustness(problem.formula, problem.signals)
         self.outputs = [i for i, v in enumerate(problem.system.states) if v.name in problem.system.outputs]
-        self.lo, self.hi = (torch.tensor(b) for b in problem.input_range)
+        self.loop = ClosedLoop(self.simulator, lambda state, t: (self.seen(state, t),))
         self.last = problem.last
 
     @property
@@ -43,35 +44,21 @@ class Model:
         passed = torch.full((len(state), 1), t / max(self.last, 1), dtype=state.dtype)
         return torch.cat([state[:, self.outputs], passed], dim=1).float()
 
-    def control(self, network: ActorCritic, state: Tensor, t: int) -> Tensor:
-        """The inputs of a policy, ``(batch, m)``, within their ranges; gradients go through."""
-        action = network.policy((self.seen(state, t),)).mode().double()
-        return self.lo + (action + 1.0) * (0.5 * (self.hi - self.lo))
-
     def rollout(
-        self, state: Tensor, first: int, policy: ActorCritic | Tensor, noise: Tensor | None = None
+        self, state: Tensor, first: int, policy: ActorCritic | Tensor, noise: Tensor | None = None, asked: int = 0
     ) -> tuple[Tensor, Tensor]:
         """States ``(batch, steps + 1, n)`` and inputs ``(batch, steps, m)`` from step ``first`` to the last one.
 
-        ``policy`` is a network, or inputs ``(batch, steps, m)``; without ``noise`` disturbances are nominal.
+        ``policy`` is a network, or inputs ``(batch, steps, m)``; without ``noise`` disturbances are nominal. ``asked``:
+        see :meth:`~agentc.runtime.learn.closed_loop.ClosedLoop.run`.
         """
-        steps, n = self.last - first, len(state)
-        nominal = torch.tensor(self.problem.disturbance).expand(n, -1)
-        mode = torch.zeros(n, dtype=torch.int64)
-        states, inputs = [state], []
-        for t in range(steps):
-            given = policy[:, t] if isinstance(policy, Tensor) else self.control(policy, state, first + t)
-            state, mode = self.simulator.step(state, mode, given, nominal if noise is None else noise[:, t])
-            states.append(state)
-            inputs.append(given)
-        whole = torch.stack(inputs, 1) if inputs else torch.zeros((n, 0, len(self.lo)), dtype=state.dtype)
-        return torch.stack(states, 1), whole
+        if noise is None:
+            noise = torch.tensor(self.problem.disturbance).expand(len(state), self.last - first, -1)
+        return self.loop.run(policy, state, noise, first, asked)
 
     def trace(self, states: Tensor, inputs: Tensor) -> Tensor:
         """Traces ``(batch, time, n + m)``, as the formulas read them: an input has the value that led to a step."""
-        first = torch.zeros_like(inputs[:, :1]) if inputs.shape[1] else torch.zeros(
-            (len(states), 1, len(self.lo)), dtype=states.dtype
-        )
+        first = torch.zeros((len(states), 1, inputs.shape[2]), dtype=states.dtype)
         return torch.cat([states, torch.cat([first, inputs], dim=1)], dim=2)
 
     def robustness(self, trace: Tensor) -> Floats:
@@ -100,17 +87,21 @@ class _Smooth(torch.autograd.Function):
 class ModelEnv:
     """The spaces of a policy that is trained in a model; it is never stepped.
 
+    Its actions are the inputs of ``ahead`` steps (0: of all), each ``(m,)`` where they are of one step, else
+    ``(ahead, m)``.
+
     A :class:`~agentc.runtime.learn.vector.VectorEnv` in form, so that the loop is the one of every learner.
     """
 
     num_envs = 1
     action_mask: NDArray[np.bool_] | None = None
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, ahead: int = 1) -> None:
         self.problem = problem
         size = len([v for v in problem.system.states if v.name in problem.system.outputs]) + 1
         self.observation_space: gymnasium.Space[Any] = spaces.Box(-np.inf, np.inf, (size,), np.float32)
-        self.action_space: gymnasium.Space[Any] = DeclaredEnv(problem.system, problem.last).action_space
+        one = DeclaredEnv(problem.system, problem.last).action_space
+        self.action_space: gymnasium.Space[Any] = repeated(one, min(ahead or problem.last, problem.last))
 
     def reset(self, seed: int | None) -> Observation:
         """Not asked for: the learner simulates."""
@@ -122,3 +113,11 @@ class ModelEnv:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def repeated(space: gymnasium.Space[Any], steps: int) -> gymnasium.Space[Any]:
+    """The space of the inputs of so many steps, of the space of those of one."""
+    if steps == 1 or not isinstance(space, spaces.Box):
+        return space
+    low, high = (np.repeat(b[None], steps, 0) for b in (space.low, space.high))
+    return spaces.Box(low, high, dtype=np.float32)

@@ -2,9 +2,11 @@
 
 Source: Meng, Fan, *Signal Temporal Logic Neural Predictive Control*, arXiv 2309.05131, section IV (roll out, check,
 execute, roll out again; a backup policy where the check fails). Deviation: a prediction is the controller's own rollout
-behind what has happened so far, so that what is checked is the robustness of the whole trace. Where it fails, the
-inputs to come are moved up the gradient of the robustness, from the prediction; where that fails too the declared
-controller that is named ``backup`` acts, if there is one.
+behind what has happened so far, so that what is checked is the robustness of the whole trace. Where it fails, many
+first inputs are tried, each with the controller's own behind them (``search``: the paper's backup policy, which tries a
+grid over four steps; ours are drawn, half of them held over those steps). Where that fails, the inputs to come are
+moved up the gradient of the robustness, from the best that was found (``refine``). Where that fails too the declared
+controller that is named ``backup`` acts, or what was best so far if there is none.
 """
 
 from __future__ import annotations
@@ -22,12 +24,17 @@ from torch import Tensor
 
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.policy import Policy
-from agentc.runtime.predictive.model import Model
+from agentc.runtime.predictive.model import Model, repeated
 from agentc.runtime.subgoals.judging import JudgedEnv
 
 Floats = NDArray[np.float64]
 Truths = NDArray[np.bool_]
 
+FIRST = 4
+"""The steps of the first inputs that a search tries."""
+ROWS = 8192
+"""Rollouts of a search at once."""
+CHOSEN = ("policy", "refined", "backup", "searched")
 RATE = 0.1
 """The step size of the refinement, in units of half an input's range."""
 
@@ -35,7 +42,7 @@ RATE = 0.1
 @dataclass(frozen=True)
 class Ran:
     """What came of runs: traces ``(batch, last + 1, n + m)``, whether each satisfies the formulas by the exact
-    semantics, and in what share of the predictions the policy, the refinement and the backup acted."""
+    semantics, and in what share of the predictions each of ``CHOSEN`` acted."""
 
     traces: Floats
     satisfied: Truths
@@ -51,14 +58,18 @@ class Predictor:
         every: steps between two predictions.
         refine: the most gradient steps of a refinement; 0 for none.
         backup: the name of a declared controller, or nothing.
+        search: how many first inputs are tried; 0 for none.
     """
 
-    def __init__(self, network: ActorCritic, model: Model, every: int = 5, refine: int = 60, backup: str = "") -> None:
+    def __init__(
+        self, network: ActorCritic, model: Model, every: int = 5, refine: int = 60, backup: str = "", search: int = 0
+    ) -> None:
         self.network, self.model, self.every, self.refine, self.backup = network, model, every, refine, backup
+        self.search = search
 
     def decide(self, past: Floats, t: int) -> tuple[Floats, NDArray[np.int64]]:
         """The inputs ``(batch, k, m)`` of the next ``k <= every`` steps, and who chose them: 0 the policy, 1 the
-        refinement, 2 the backup. ``past`` are the traces so far, ``(batch, t + 1, n + m)``.
+        refinement, 2 the backup, 3 the search. ``past`` are the traces so far, ``(batch, t + 1, n + m)``.
         """
         model, n = self.model, len(self.model.problem.system.states)
         state, before = torch.tensor(past[:, -1, :n]), torch.tensor(past)
@@ -69,11 +80,18 @@ class Predictor:
         chosen = inputs.numpy()[:, :k].copy()
         who = np.zeros(len(past), np.int64)
         failing = np.flatnonzero(predicted < 0.0)
-        if len(failing) and self.refine:
-            found, value = self._refined(before[failing], state[failing], t, inputs[failing])
-            good = value >= 0.0
-            chosen[failing[good]], who[failing[good]] = found[good, :k], 1
-            failing = failing[~good]
+        best, value = inputs.numpy()[failing], predicted[failing]
+        for number, found in ((3, self._searched), (1, self._refined)):
+            open_ = np.flatnonzero(value < 0.0)
+            if not len(open_) or not (self.search if number == 3 else self.refine):
+                continue
+            rows = failing[open_]
+            other, worth = found(before[rows], state[rows], t, torch.tensor(best[open_]))
+            better = open_[worth > value[open_]]
+            best[better], value[better] = other[worth > value[open_]], worth[worth > value[open_]]
+            who[failing[better]] = number
+        chosen[failing] = best[:, :k]
+        failing = failing[value < 0.0]
         if len(failing) and self.backup:
             with torch.no_grad():
                 held = state[failing]
@@ -93,18 +111,18 @@ class Predictor:
         width = start.shape[1] + len(model.problem.system.inputs)
         traces = np.zeros((batch, model.last + 1, width))
         traces[:, 0, : start.shape[1]] = start
-        state, mode, counts = start, np.zeros(batch, np.int64), np.zeros(3)
+        state, mode, counts = start, np.zeros(batch, np.int64), np.zeros(len(CHOSEN))
         t = 0
         while t < model.last:
             inputs, who = self.decide(traces[:, : t + 1], t)
-            counts += np.bincount(who, minlength=3)
+            counts += np.bincount(who, minlength=len(CHOSEN))
             for given in inputs.transpose(1, 0, 2):
                 state, mode = simulator.step(state, mode, given, simulator.noise(rng, batch))
                 t += 1
                 traces[:, t] = np.concatenate([state, given], axis=1)
         satisfied: Truths = np.asarray(model.formula.satisfaction_at(traces), np.bool_)
         shares = counts / max(counts.sum(), 1.0)
-        return Ran(traces, satisfied, dict(zip(("policy", "refined", "backup"), shares.tolist(), strict=True)))
+        return Ran(traces, satisfied, dict(zip(CHOSEN, shares.tolist(), strict=True)))
 
     # ------------------------------------------------------------ parts
 
@@ -112,10 +130,34 @@ class Predictor:
         """The past with what is predicted behind it."""
         return torch.cat([past, torch.cat([states[:, 1:], inputs], dim=2)], dim=1)
 
+    def _searched(self, past: Tensor, state: Tensor, t: int, guess: Tensor) -> tuple[Floats, Floats]:
+        """Of many first inputs, each with the controller's behind them, the best, and their exact robustness."""
+        model, count = self.model, self.search
+        first = min(FIRST, model.last - t)
+        rng = np.random.default_rng([t, 19])
+        drawn = rng.random((count, first, guess.shape[2]))
+        drawn[: count // 2] = drawn[: count // 2, :1]
+        tried = model.loop.lo + torch.tensor(drawn) * (model.loop.hi - model.loop.lo)
+        best, value = guess.numpy().copy(), np.full(len(guess), -np.inf)
+        with torch.no_grad():
+            for row in range(len(guess)):
+                for some in torch.split(tried, ROWS):
+                    n = len(some)
+                    nominal = torch.tensor(model.problem.disturbance).expand(n, first, -1)
+                    begun, given = model.loop.run(some, state[row].expand(n, -1), nominal)
+                    then, behind = model.rollout(begun[:, -1], t + first, self.network)
+                    states, inputs = torch.cat([begun, then[:, 1:]], 1), torch.cat([given, behind], 1)
+                    exact = model.robustness(self._whole(past[row].expand(n, -1, -1), states, inputs))
+                    k = int(np.argmax(exact))
+                    if exact[k] > value[row]:
+                        best[row], value[row] = inputs[k].numpy(), exact[k]
+        return best, value
+
     def _refined(self, past: Tensor, state: Tensor, t: int, guess: Tensor) -> tuple[Floats, Floats]:
         """Inputs moved up the gradient of the robustness, the best that were met, and their exact robustness."""
         model = self.model
-        middle, half = (model.lo + model.hi) / 2, (model.hi - model.lo) / 2
+        lo, hi = model.loop.lo, model.loop.hi
+        middle, half = (lo + hi) / 2, (hi - lo) / 2
         raw = ((guess - middle) / half).clamp(-1.0, 1.0).clone().requires_grad_(True)
         first, second = torch.zeros_like(raw), torch.zeros_like(raw)
         best, value = guess.numpy().copy(), np.full(len(guess), -np.inf)
@@ -153,7 +195,8 @@ class Predicting:
 
     def check_spaces(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> None:
         """Raises AS0844 for a policy of other spaces."""
-        self.policy.check_spaces(observation_space, action_space)
+        ahead = self.policy.architecture.action.size // len(self.predictor.model.problem.system.inputs)
+        self.policy.check_spaces(observation_space, repeated(action_space, ahead))
 
     def act(self, observation: Any, mask: Any, randomness: np.random.Generator | None) -> Any:
         """What the prediction that was last made says, for the one row there is."""

@@ -27,8 +27,9 @@ from agentc.compiler.signals.allocations import Allocations, allocations_of
 from agentc.compiler.signals.alternatives import random_alternative
 from agentc.compiler.signals.subgoals import Alternative, Decomposition, GroundedPlan
 from agentc.lang.diagnostics import AgentcError, report
+from agentc.runtime.planning.requirements import propositions_of, required
 from agentc.runtime.planning.travel import Travel
-from agentc.runtime.subgoals.requirements import Schedule, Truths, propositions_of, required, schedule
+from agentc.runtime.subgoals.requirements import Schedule, Truths, schedule
 
 TRIES = 20
 """How many alternatives are drawn for one that travel times allow."""

@@ -1,8 +1,7 @@
-"""What a grounded plan asks for, as a table: which proposition has to hold at which step.
+"""When what a plan requires is next required, as a table.
 
-By the contract of timed subgoals (``docs/architecture/subgoals.md``) a trace of the plan's length at which every
-required proposition holds satisfies the formula. A *run* is a longest sequence of steps at which one proposition is
-required: a subgoal is a run of one step, an invariant a longer one.
+The table of requirements is :func:`agentc.runtime.planning.requirements.required`. A *run* is a longest sequence of
+steps at which one proposition is required: a subgoal is a run of one step, an invariant a longer one.
 """
 
 from __future__ import annotations
@@ -12,28 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agentc.compiler.logic.ir import Formula
-from agentc.compiler.signals.subgoals import Decomposition, GroundedPlan, Invariant, Subgoal, walk
-
 Truths = NDArray[np.bool_]
 Ints = NDArray[np.int32]
-
-
-def propositions_of(plan: Decomposition) -> tuple[Formula, ...]:
-    """The propositions that the plans of a decomposition speak of, each once, in the order of the walk."""
-    return tuple(dict.fromkeys(n.prop for n in walk(plan.root) if isinstance(n, Subgoal | Invariant)))
-
-
-def required(plan: GroundedPlan, propositions: tuple[Formula, ...]) -> Truths:
-    """Which proposition is required at which step, ``(propositions, last + 1)``."""
-    place = {prop: k for k, prop in enumerate(propositions)}
-    table = np.zeros((len(propositions), plan.last + 1), np.bool_)
-    for prop, t in plan.reach:
-        table[place[prop], t] = True
-    for prop, since, until in plan.stay:
-        if since <= until:
-            table[place[prop], since : until + 1] = True
-    return table
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,8 @@ def test_runs_are_those_of_the_simulator():
     state, mode = start.numpy().astype(float), np.zeros(2, np.int64)
     for t in range(15):
         with torch.no_grad():
-            given = learner._inputs(torch.tensor(state, dtype=torch.float32)).numpy().astype(float)
+            seen = torch.tensor(state, dtype=torch.float32)
+            given = learner._loop.inputs(learner.network, seen, t)[:, 0].numpy().astype(float)
         state, mode = simulator.step(state, mode, given, np.zeros((2, 0)))
         np.testing.assert_allclose(states[:, t + 1], state, atol=1e-4)
 

@@ -14,8 +14,9 @@ from agentc.compiler.pipeline import compile_formula
 from agentc.compiler.signals.alternatives import random_plans
 from agentc.compiler.signals.decompose import decompose
 from agentc.lang.diagnostics import AgentcError
+from agentc.runtime.planning.requirements import propositions_of, required
 from agentc.runtime.subgoals.propositions import FAR, Propositions
-from agentc.runtime.subgoals.requirements import NEVER, propositions_of, required, schedule
+from agentc.runtime.subgoals.requirements import NEVER, schedule
 
 TEXTS = (
     "x > 1", "x + y <= 2.5", "(x, y) in circle((0, 0), 1)", "!((x, y) in box((0, 0), (1, 2)))", "x == 1",
