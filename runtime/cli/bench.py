@@ -27,6 +27,7 @@ BENCHMARKS = {
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
     "methods": ("methods", "Published methods beside the arm that lacks one slot value; `methods NN` runs one."),
     "guard": ("guard", "Forbidden calls under attack, and honest ones let through, without a decoder."),
+    "npc": ("npc", "Controllers trained through declared systems: maze, ship and traffic, hard satisfaction."),
     "planning": ("planning", "The seven scenarios of stlpy: plans, and proofs that there are none."),
     "proving": ("proving", "Training until a proof closes: seconds from scratch for each seed."),
     "stl-learning": ("stl_learning", "Learning from STL: twelve tasks; with names of tasks it runs what is missing."),

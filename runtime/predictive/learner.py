@@ -54,7 +54,7 @@ class PredictiveLearner:
         self._scale(problem, config.seed)
 
     def learn(self, trajectory: Trajectory | None, randomness: np.random.Generator, at: Moment) -> Mapping[str, float]:
-        """One step up the robustness of a batch of rollouts, as far as it is below the margin."""
+        """One step up the robustness of a batch of rollouts, of each part as far as it is below the margin."""
         c, model, simulator = self.config, self.model, self.model.simulator
         start = self._starts(randomness)
         noise = torch.stack([simulator.noise(randomness, c.batch) for _ in range(model.last)], 1)
@@ -63,8 +63,7 @@ class PredictiveLearner:
         asked = int(randomness.integers(1, ahead)) if again else 0
         states, inputs = model.rollout(start, 0, self.network, noise, asked)
         trace = model.trace(states, inputs)
-        value = model.smooth(trace)
-        loss = torch.relu(c.margin - value).mean()
+        loss = model.short(trace, c.margin).mean()
         norm = self.optimizer.descend(loss, c.rate(at.steps - 1), c.max_grad_norm, (at.steps, at.updates))
         exact = model.robustness(trace)
         return {

@@ -30,6 +30,9 @@ class Model:
         self.problem, self.sharpness = problem, sharpness
         self.simulator = TorchSimulator(problem.system)
         self.formula: Robustness = compile_robustness(problem.formula, problem.signals)
+        core = problem.core
+        self.parts = [compile_robustness(f, problem.signals) for f in (core.args if core.op == "and" else (core,))]
+        """What the formulas are the conjunction of."""
         self.outputs = [i for i, v in enumerate(problem.system.states) if v.name in problem.system.outputs]
         self.loop = ClosedLoop(self.simulator, lambda state, t: (self.seen(state, t),))
         self.last = problem.last
@@ -67,21 +70,25 @@ class Model:
         return found
 
     def smooth(self, trace: Tensor) -> Tensor:
-        """The smooth robustness (log-sum-exp) of whole traces, ``(batch,)``; gradients go through."""
-        found: Tensor = _Smooth.apply(trace, self)  # type: ignore[no-untyped-call]
-        return found
+        """The smooth robustness (log-sum-exp) of each part, ``(parts, batch)``; gradients go through."""
+        each = [_Smooth.apply(trace, part, self.sharpness) for part in self.parts]  # type: ignore[no-untyped-call]
+        return torch.stack(each)
+
+    def short(self, trace: Tensor, margin: float) -> Tensor:
+        """How far each part falls short of a margin, summed, ``(batch,)``; gradients go through."""
+        return torch.relu(margin - self.smooth(trace)).sum(0)
 
 
 class _Smooth(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, trace: Tensor, model: Model) -> Tensor:
-        value, gradient = smooth_value_and_gradient(model.formula, trace.detach().numpy(), beta=model.sharpness)
+    def forward(ctx: Any, trace: Tensor, formula: Robustness, sharpness: float) -> Tensor:
+        value, gradient = smooth_value_and_gradient(formula, trace.detach().numpy(), beta=sharpness)
         ctx.gradient = torch.from_numpy(np.ascontiguousarray(gradient))
         return torch.from_numpy(np.ascontiguousarray(value))
 
     @staticmethod
-    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor, None]:
-        return weights[:, None, None] * ctx.gradient, None
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor, None, None]:
+        return weights[:, None, None] * ctx.gradient, None, None
 
 
 class ModelEnv:

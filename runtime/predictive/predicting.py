@@ -35,6 +35,8 @@ FIRST = 4
 ROWS = 8192
 """Rollouts of a search at once."""
 CHOSEN = ("policy", "refined", "backup", "searched")
+MARGIN = 0.05
+"""The robustness beyond which a refinement gains nothing from a part of the formulas."""
 RATE = 0.1
 """The step size of the refinement, in units of half an input's range."""
 
@@ -170,7 +172,7 @@ class Predictor:
             best[better], value[better] = inputs.detach().numpy()[better], exact[better]
             if (value >= 0.0).all():
                 break
-            (gradient,) = torch.autograd.grad(model.smooth(trace).sum(), raw)
+            (gradient,) = torch.autograd.grad(-model.short(trace, MARGIN).sum(), raw)
             gradient = torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
             with torch.no_grad():  # Adam, Kingma and Ba (2015), up the gradient, within the ranges
                 first = 0.9 * first + 0.1 * gradient

@@ -9,6 +9,7 @@ from agentc.compiler.logic.semantics import evaluate, robustness
 from agentc.compiler.logic.trace import Trace
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.envs.declared import DeclaredEnv
+from agentc.runtime.learn.learner import Moment
 from agentc.runtime.learn.policy import Policy
 from agentc.runtime.learn.predictive import NPCConfig
 from agentc.runtime.learn.registry import prepare
@@ -58,9 +59,9 @@ def test_the_gradient_of_a_rollout_is_that_of_finite_differences():
 
 
 def test_training_raises_the_robustness_and_goes_on_exactly(tmp_path):
-    c = NPCConfig(steps=60, rollout=20, batch=16, hidden=16)
+    c = NPCConfig(steps=120, rollout=40, batch=16, hidden=16)
     train(ModelEnv(problem()), c, tmp_path / "whole")
-    train(ModelEnv(problem()), c, tmp_path / "parted", callbacks=[lambda update: update.steps >= 20])
+    train(ModelEnv(problem()), c, tmp_path / "parted", callbacks=[lambda update: update.steps >= 40])
     train(ModelEnv(problem()), c, tmp_path / "parted", resume=True)
     whole, parted = (Policy.load(tmp_path / name).network.state_dict() for name in ("whole", "parted"))
     assert all(a.numpy().tobytes() == parted[k].numpy().tobytes() for k, a in whole.items())
@@ -126,3 +127,65 @@ def test_an_unknown_backup_is_refused():
         agent = courier(NPC)
         predictor_of(agent, Policy(network().network), NPCConfig(backup="brake"))
     assert [d.code for d in caught.value.diagnostics] == ["AS1542"]
+
+
+def of_steps(ahead):
+    config = NPCConfig(hidden=16, batch=16, ahead=ahead)
+    env = ModelEnv(problem(), config.ahead)
+    return prepare(env, config, torch.Generator().manual_seed(0))[1]
+
+
+ASKED = [(1, 0, range(12)), (5, 0, (0, 5, 10)), (0, 0, (0,)), (5, 2, (0, 2, 7))]
+
+
+@pytest.mark.parametrize(("ahead", "asked", "times"), ASKED)
+def test_a_network_is_asked_when_its_inputs_are_used_up(ahead, asked, times):
+    learner = of_steps(ahead)
+    model, seen = learner.model, []
+    read = model.seen
+    model.seen = lambda state, t: (seen.append((t, state)), read(state, t))[1]
+    start, _ = model.simulator.start(np.random.default_rng(1), 3)
+    with torch.no_grad():
+        states, inputs = model.rollout(start, 0, learner.network, asked=asked)
+    assert [t for t, _ in seen] == list(times)
+    assert all(torch.equal(states[:, t], state) for t, state in seen)
+    again, _ = model.rollout(start, 0, inputs)
+    assert torch.equal(again, states)
+    figures = learner.learn(None, np.random.default_rng(0), Moment(1, 100, 1))
+    assert np.isfinite(figures["loss"]) and figures["grad_norm"] > 0
+
+
+def test_what_falls_short_is_each_part_of_the_formulas():
+    model = Model(problem())
+    rng = np.random.default_rng(4)
+    start, _ = model.simulator.start(rng, 32)
+    trace = model.trace(*model.rollout(start, 0, torch.tensor(rng.uniform(-1, 1, (32, 12, 1)))))
+    parts = np.array([part.robustness_at(trace.numpy()) for part in model.parts])
+    assert len(parts) == 3
+    np.testing.assert_array_equal(parts.min(axis=0), model.robustness(trace))
+    sharp = Model(problem(), sharpness=1e4)
+    np.testing.assert_allclose(sharp.short(trace, 0.1).numpy(), np.maximum(0.1 - parts, 0).sum(axis=0), atol=2e-3)
+
+
+def test_a_search_finds_first_inputs_that_satisfy():
+    learner = network()
+    start = learner.model.simulator.numpy.start(np.random.default_rng(5), 12)[0]
+    alone, searched = (
+        Predictor(learner.network, learner.model, every=4, refine=0, search=n).run(start, 0) for n in (0, 400)
+    )
+    assert searched.satisfied.mean() > alone.satisfied.mean()
+    assert searched.shares["searched"] > 0 and searched.shares["refined"] == 0
+    again = Predictor(learner.network, learner.model, every=4, refine=0, search=400).run(start, 0)
+    np.testing.assert_array_equal(again.traces, searched.traces)
+
+
+def test_an_evaluation_takes_a_network_of_several_steps(tmp_path):
+    agent = courier(NPC.replace("steps = 40;", "steps = 20; ahead = 5;"))
+    config = configuration(agent)
+    train(ModelEnv(problem_of(agent), config.ahead), config, tmp_path)
+    policy = Policy.load(tmp_path)
+    model = Model(problem_of(agent))
+    actor = Predicting(policy, Predictor(policy.network, model))
+    env = actor.within(DeclaredEnv(model.problem.system, model.last))
+    actor.check_spaces(env.observation_space, env.action_space)
+    assert actor.act(env.reset(seed=2)[0][None], None, None).shape == (1, 1)
