@@ -25,9 +25,9 @@ from agentc.runtime.envs.declared import DeclaredEnv
 from agentc.runtime.learn.seeding import training_seeds
 from agentc.runtime.learn.vector import Array, Observation, StepBatch
 from agentc.runtime.planning.problem import Problem
+from agentc.runtime.planning.requirements import propositions_of
 from agentc.runtime.spec_declared import DeclaredRows
 from agentc.runtime.subgoals.propositions import Propositions
-from agentc.runtime.subgoals.requirements import propositions_of
 
 CUT = 5.0
 """Robustness is cut to ``[-CUT, CUT]``."""
