@@ -87,7 +87,7 @@ _SETTINGS = "envs = 256; rollout = 32; chain = 2"
 _KINDS = {
     "linear": Kind(_POINT, 0.2, "point", _AT_REST, 1.0, 1.5, f"steps = 800_000; {_SETTINGS}", 0.95),
     "unicycle": Kind(_UNICYCLE, 0.2, "unicycle", "theta in [-0.5, 0.5]", 0.9, 2.0,
-                     f"steps = 2_000_000; {_SETTINGS}", 0.9),
+                     f"steps = 1_000_000; {_SETTINGS}", 0.9),
     "quadrotor": Kind(_QUADROTOR, 0.2, "planar_quadrotor", f"theta = 0rad; omega = 0rad/s; {_AT_REST}", 0.9, 2.0,
                       f"steps = 1_000_000; {_SETTINGS}", 0.9),
     "long": Kind(_POINT, 0.1, "point", _AT_REST, 1.0, 1.5, f"steps = 1_500_000; {_SETTINGS}", 0.95),
@@ -251,12 +251,11 @@ def witnessed(spec: str, tries: int = 40) -> Any:
     the cross-entropy method lowers how far what is required until then falls short. Where none does, it raises the
     robustness of the whole, a few times.
     """
-    from agentc.runtime.learn.tgpo import TGPOConfig
     from agentc.runtime.planning.cross_entropy import CrossEntropy, cross_entropy
-    from agentc.runtime.subgoals.training import subgoal_pool
+    from agentc.runtime.subgoals.proposals import Pool
 
     task = problem(spec)
-    pool = subgoal_pool(task, TGPOConfig(pool=tries))
+    pool = Pool(task.subgoals, tries, 0)
     for number, proposal in enumerate(pool.drawn):
         inputs = _by_stages(task, proposal.required, pool.propositions, number)
         judged = None if inputs is None else task.judge(inputs)
