@@ -26,6 +26,7 @@ from agentc.runtime.llm.run import RunSettings, run_agent
 from agentc.runtime.llm.scripted import ScriptedModel
 from agentc.runtime.llm.tools import Toolbox
 from agentc.runtime.llm.valuation import unsaid
+from agentc.runtime.llm.verdicts import kept
 from agentc.runtime.llm.vocabulary import Vocabulary
 from agentc.runtime.llm.world import World
 
@@ -158,8 +159,7 @@ def free_run(
         read = decoder.vocabulary.spell("\n") if ends else [token]
         logits = stream.read([*read, *decoder.vocabulary.spell(answer)] if answer else read)
     trace = Trace(valuations) if valuations else None
-    promises = decoder.agent.of_role("behavior", "safe")
-    kept = trace is not None and all(evaluate(f.formula, trace) for f in promises if not f.each)
+    held = trace is not None and all(kept(decoder.agent, trace).values())
     tasks = decoder.agent.of_role("task")
     solved = trace is not None and all(evaluate(f.formula, trace) for f in tasks if not f.each)
-    return FreeRun(tuple(steps), not reason and kept, solved, tokens, reason or ("" if kept else "a promise is broken"))
+    return FreeRun(tuple(steps), not reason and held, solved, tokens, reason or ("" if held else "a promise is broken"))

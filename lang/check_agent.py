@@ -289,8 +289,11 @@ class AgentChecker:
         writers = [i for i in items if isinstance(i, ast.Phase | ast.Tool)]
         phase = next((i for i in writers if isinstance(i, ast.Phase)), writers[0] if writers else None)
         if phase is not None and not broken and not any(isinstance(i, ast.Model) for i in items):
-            what = "phases" if isinstance(phase, ast.Phase) else "tools"
-            context.report("AS0550", head(phase), name=self.item.name, what=what)
+            written = next((i for i in writers if isinstance(i, ast.Phase) and not _guarded(i)), None)
+            said = next((i for i in items if isinstance(i, ast.Prompt) or _decodes(i)), None)
+            if written is not None or said is not None or not isinstance(phase, ast.Phase):
+                what = "phases to write" if written is not None else "tools" if said is None else "something to read"
+                context.report("AS0550", head(written or said or phase), name=self.item.name, what=what)
 
     def _controllers(self) -> tuple[str, ...]:
         if self.environment is None or self.environment.system is None:
@@ -313,6 +316,15 @@ def _needs_environment(item: ast.Item, scope: Scope) -> bool:
     if isinstance(item, ast.Expect):
         return not is_equality(item, scope)
     return isinstance(item, ast.Reward | ast.Train)
+
+
+def _guarded(phase: ast.Phase) -> bool:
+    """Whether a phase is what a guard sees of a loop: calls, and what they return."""
+    return all(isinstance(g, ast.CallGenerator | ast.ResultGenerator) for g in phase.generators)
+
+
+def _decodes(item: ast.Item) -> bool:
+    return isinstance(item, ast.Block) and item.word == "decode"
 
 
 def _is_proposition(symbol: Symbol) -> bool:

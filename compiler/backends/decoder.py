@@ -39,12 +39,17 @@ class DecoderBackend:
         return refused(self.name, self.does, fragment, span)
 
     def emit(self, agent: AgentIR) -> Emission:
-        """The dialogue; errors where some reply leaves the agent no way to keep its promises (AS1405)."""
+        """The dialogue; errors where some reply leaves the agent no way to keep its promises (AS1405).
+
+        An agent without a model is for guards alone (AS1417): it gets no file.
+        """
         if agent.writer is None or not agent.writer.phases:
             return Emission()
         check_contents(agent)
-        game = dialogue(agent)
         guarded = unguarded(agent, agent.of_role("behavior", "safe"))
+        if agent.writer.model is None:
+            return Emission((), (report("AS1417", agent.writer.phases[0].span, agent=agent.name), *guarded))
+        game = dialogue(agent)
         found = (*findings(agent, game), *check_prompts(agent), *guarded)
         artifacts: tuple[Artifact, ...] = ()
         if len(game.moves) + len(game.answers) <= MAX_WRITTEN:

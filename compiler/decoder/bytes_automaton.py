@@ -142,6 +142,32 @@ def byte_automaton(of: Language, max_states: int = MAX_STATES) -> ByteAutomaton:
     return _trimmed(np.stack(rows), accepting)
 
 
+@lru_cache(maxsize=512)
+def shortest_word(of: Language, max_states: int = MAX_STATES) -> bytes | None:
+    """A shortest word of the UTF-8 of the texts of a language, the least among those; None if there is none.
+
+    Only the states that are nearer than its end are made, so that languages whose automaton is too large have one.
+    Raises :class:`TooLargeError`.
+    """
+    root = _over_bytes(of)
+    seen = {root}
+    layer = [(root, b"")]
+    while layer:
+        following = []
+        for state, word in layer:
+            if state.nullable:
+                return word
+            for byte in sorted((m & -m).bit_length() - 1 for m in _classes(state)):
+                after = _derivative(state, byte)
+                if after is not EMPTY and after not in seen:
+                    seen.add(after)
+                    following.append((after, word + bytes([byte])))
+                    if len(seen) > max_states:
+                        raise TooLargeError(max_states)
+        layer = following
+    return None
+
+
 def _trimmed(table: NDArray[np.int32], accepting: NDArray[np.bool_]) -> ByteAutomaton:
     """Without the states from which no accepting one is reached."""
     count = len(accepting)

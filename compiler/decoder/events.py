@@ -20,7 +20,7 @@ from itertools import product
 from agentc.compiler.agent import AgentIR, FormulaIR
 from agentc.compiler.automata.ltlf import normal
 from agentc.compiler.decoder import contents
-from agentc.compiler.decoder.bytes_automaton import TooLargeError, byte_automaton
+from agentc.compiler.decoder.bytes_automaton import TooLargeError, shortest_word
 from agentc.compiler.decoder.context_free import Content, ContextFree
 from agentc.compiler.decoder.regular import (
     EMPTY,
@@ -294,7 +294,7 @@ def _choices(
 
 def _inhabited(phase: PhaseIR, of: Language) -> bool:
     try:
-        return byte_automaton(of).size > 0
+        return shortest_word(of) is not None
     except TooLargeError as error:
         raise AgentcError([report("AS1403", phase.span, phase=phase.name, limit=error.limit)]) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentc.lang.catalog_entry import ERROR as _E
+from agentc.lang.catalog_entry import NOTE as _N
 from agentc.lang.catalog_entry import WARNING as _W
 from agentc.lang.catalog_entry import Entry
 
@@ -39,6 +40,11 @@ ROWS: tuple[Entry, ...] = (
     Entry(
         "AS1410", "nothing-to-write", _E, "the agent `{agent}` has no phase: a decoder has nothing to write",
         "declare what it writes: `phase thought = text until \"\\n\"`",
+    ),
+    Entry(
+        "AS1417", "guards-only", _N,
+        "the agent `{agent}` names no model: its promises are for guards, and no decoder is made",
+        "say `model \"name\"` for an agent that writes",
     ),
     Entry(
         "AS1411", "regex-not-linear", _E, "the regex `{regex}` of `{phase}` has {construct}: it is not linear",

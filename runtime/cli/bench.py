@@ -23,6 +23,7 @@ BENCHMARKS = {
     "parity": ("parity", "Returns beside the published runs of CleanRL and rl-baselines3-zoo, over ten seeds."),
     "train": ("train", "Steps and updates per second against Stable-Baselines3; what a spec costs in training."),
     "budgets": ("budgets", "PPO and SAC under a budget beside PPO without one: cost and return."),
+    "conformance": ("conformance", "Runs under the decoder on random agents: random logits, and the embedded model."),
     "decode": ("decode", "The token decoder beside its grammar engine alone, on the vocabulary of a real model."),
     "front-end": ("front_end", "Start-up of `check`, speed of parsing, diagnostics per broken file."),
     "methods": ("methods", "Published methods beside the arm that lacks one slot value; `methods NN` runs one."),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agentc.lang.diagnostics import AgentcError, report
 from agentc.runtime.cli.agents import missing_extra
 from agentc.runtime.cli.run_view import RunView
 
@@ -28,7 +29,7 @@ def run(agent: AgentIR, options: Mapping[str, Any]) -> int:
     try:
         from agentc.runtime.llm.decoder import Decoder
         from agentc.runtime.llm.mcp_tools import McpServer
-        from agentc.runtime.llm.models import EMBEDDED, load_model
+        from agentc.runtime.llm.models import load_model
         from agentc.runtime.llm.served import TIMEOUT, is_served, served_model
         from agentc.runtime.llm.vocabulary import Vocabulary
         from agentc.runtime.llm.world import Silent, WithTools
@@ -38,7 +39,9 @@ def run(agent: AgentIR, options: Mapping[str, Any]) -> int:
     writer = agent.writer
     assert writer is not None
     text = options["form"] == "text"
-    name = options["model"] or writer.model or EMBEDDED
+    name = options["model"] or writer.model
+    if name is None:
+        raise AgentcError([report("AS0550", None, name=agent.name, what="phases")])
     model: LanguageModel | ServedModel
     if is_served(name):
         model = served_model(name, options["constraint"], options["timeout"] or TIMEOUT)

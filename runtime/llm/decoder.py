@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from agentc.compiler.agent import AgentIR
 from agentc.compiler.decoder import contents
-from agentc.compiler.decoder.bytes_automaton import DEAD, ByteAutomaton, TooLargeError, byte_automaton
+from agentc.compiler.decoder.bytes_automaton import DEAD, ByteAutomaton, TooLargeError, byte_automaton, shortest_word
 from agentc.compiler.decoder.context_free import Content, ContextFree
 from agentc.compiler.decoder.dialogue import START, Dialogue, Move, Position, dialogue, findings
 from agentc.compiler.decoder.events import Choice, promises
@@ -205,7 +205,7 @@ class Decoder:
         """An upper bound of the tokens to an end in ``within`` steps, as if each token were one byte."""
 
         def cost(move: Move) -> int:
-            word = byte_automaton(self._regular(move.choice)).shortest()
+            word = shortest_word(self._regular(move.choice))
             quoted = sum(3 for _, _, wanted in move.choice.quotes if wanted)  # a character has up to four bytes
             return (FAR if word is None else len(word)) + quoted
 
@@ -215,8 +215,13 @@ class Decoder:
         """The tokens to an end in ``within`` steps, if the agent plays for that alone."""
 
         def cost(move: Move) -> int:
-            automaton = byte_automaton(self._regular(move.choice))
-            least = int(self.distances.of(automaton)[0]) if automaton.size else FAR
+            language = self._regular(move.choice)
+            try:
+                automaton = byte_automaton(language)
+            except TooLargeError:  # then each byte of a shortest text counts as a token
+                least = len(shortest_word(language) or b"")
+            else:
+                least = int(self.distances.of(automaton)[0]) if automaton.size else FAR
             return least + sum(3 for _, _, wanted in move.choice.quotes if wanted)
 
         return self._costs("tokens", cost, within)
@@ -314,4 +319,4 @@ def _inhabited(parts: tuple[Content, ...], moves: Sequence[Move]) -> bool:
     """Whether anything can be written; only what quotes what was seen may turn out to be impossible."""
     if any(m.choice.sure for m in moves):
         return True
-    return all(byte_automaton(p, QUOTED_STATES).size > 0 for p in parts if isinstance(p, Language))
+    return all(shortest_word(p, QUOTED_STATES) is not None for p in parts if isinstance(p, Language))

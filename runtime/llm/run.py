@@ -25,6 +25,7 @@ from agentc.runtime.llm.step_writer import StepWriter, TokenWriter
 from agentc.runtime.llm.tools import Toolbox
 from agentc.runtime.llm.transcript import TranscriptWriter
 from agentc.runtime.llm.valuation import unsaid
+from agentc.runtime.llm.verdicts import kept
 from agentc.runtime.llm.world import World
 
 __all__ = ["Listener", "RunResult", "RunSettings", "run_agent", "settings_of"]
@@ -141,14 +142,14 @@ class _Run:
                     **self._now(session),
                 )  # fmt: skip
         trace = Trace(session.valuations)
-        kept = {f.name: evaluate(f.formula, trace) for f in decoder.agent.of_role("behavior", "safe") if not f.each}
+        held = kept(decoder.agent, trace)
         reached = {f.name: evaluate(f.formula, trace) for f in decoder.agent.of_role("task") if not f.each}
         seconds = time.monotonic() - began
         self.say(
-            "end", kept=kept, satisfied=reached, tokens=hand.tokens, seconds=round(seconds, 3), promise=hand.promise
+            "end", kept=held, satisfied=reached, tokens=hand.tokens, seconds=round(seconds, 3), promise=hand.promise
         )
         return RunResult(
-            tuple(session.steps), tuple(session.valuations), kept, hand.tokens, hand.forced, hand.passes, hand.drawn,
+            tuple(session.steps), tuple(session.valuations), held, hand.tokens, hand.forced, hand.passes, hand.drawn,
             seconds, reached, hand.promise,
         )  # fmt: skip
 

@@ -56,7 +56,7 @@ class Standing:
                 if event.written and name not in may:
                     forbidden[name] = self._why(event.phase, event.tool)
             if not ending:
-                forbidden[END] = [r.name for r in self._rules if not r.outcome.verdict.holds] or [TOGETHER]
+                forbidden[END] = [r.name for r in self._rules if _open(r)] or [TOGETHER]
         state = {"state": session.position[0], "accepting": ending}
         return {**state, "may": [*may, *([END] if ending else [])], "forbidden": forbidden}
 
@@ -68,3 +68,8 @@ class Standing:
             fields += [f"{tool}.{a.name}" for a in self._decoder.writer.tool(tool).arguments]
         free = [*fields, *(f"{f}{SUFFIX}" for f in fields), *self._environment]
         return [r.name for r in self._rules if not r.could_follow(valuation, free)] or [TOGETHER]
+
+
+def _open(rule: Rule) -> bool:
+    """Whether a run that ended now would break the promise; what a ``safe`` still asks for may stay open."""
+    return not rule.outcome.verdict.holds and rule.item.role != "safe"

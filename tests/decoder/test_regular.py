@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from agentc.compiler.decoder import json_text, numerals
-from agentc.compiler.decoder.bytes_automaton import TooLargeError, byte_automaton
+from agentc.compiler.decoder.bytes_automaton import TooLargeError, byte_automaton, shortest_word
 from agentc.compiler.decoder.regex_syntax import NotLinearError, parse_regex
 from agentc.compiler.decoder.regular import (
     EMPTY,
@@ -69,6 +69,25 @@ def random_language(randomness, depth):
         (complement(a), lambda w: not in_a(w)),
         (repeat(a, least, most), times),
     ))  # fmt: skip
+
+
+def test_shortest_words_are_those_of_the_automaton():
+    randomness = random.Random("shortest")
+    found = []
+    for _ in range(150):
+        language, _ = random_language(randomness, 3)
+        found.append(shortest_word(language))
+        assert found[-1] == byte_automaton(language).shortest(), language
+    assert None in found and any(found)
+
+
+def test_a_language_whose_automaton_is_too_large_has_a_shortest_word():
+    long = both(repeat(any_char(), 1, 400), complement(cat(repeat(any_char(), 0, None), literal("SECRET"))))
+    with pytest.raises(TooLargeError):
+        byte_automaton(long, 1000)
+    assert shortest_word(long, 1000) == b"\0"
+    with pytest.raises(TooLargeError):
+        shortest_word(both(repeat(any_char(), 300, None), literal("a" * 400)), 100)
 
 
 def test_automata_decide_membership():

@@ -69,6 +69,10 @@ def test_what_is_wrong(body: str, expected: list[str]) -> None:
 def test_phases_need_a_model() -> None:
     assert [d.code for d in checked("phase thought = text").diagnostics] == ["AS0550"]
     assert [d.code for d in checked("tool find()").diagnostics] == ["AS0550"]
+    guarded = "tool find()\nphase action = call(find)\nphase reply = result(action)\n"
+    assert [d.code for d in checked(guarded).diagnostics] == []
+    for read in ('prompt "Find it."', "decode { choice exact }", 'phase thought = text until "\\n"'):
+        assert [d.code for d in checked(guarded + read).diagnostics] == ["AS0550"], read
 
 
 def test_phases_and_tools_are_signals() -> None:

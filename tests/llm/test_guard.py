@@ -13,11 +13,14 @@ import pytest
 from language.page import read
 from language.run import run_page
 
+from agentc.compiler.backends.decoder import DecoderBackend
 from agentc.compiler.judgement import judge
 from agentc.compiler.logic.trace import Trace
 from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.pipeline import check
+from agentc.lang.diagnostics import AgentcError
 from agentc.lang.source import Source
+from agentc.runtime.cli.run_writer import run
 from agentc.runtime.llm.guard import Guard
 from agentc.runtime.llm.history import SqliteHistory
 
@@ -205,7 +208,9 @@ CHILD = """
 import json, sys
 from pathlib import Path
 from agentc.compiler.pipeline import check
+from agentc.lang.diagnostics import AgentcError
 from agentc.lang.source import Source
+from agentc.runtime.cli.run_writer import run
 from agentc.runtime.llm.guard import Guard
 text, path = sys.argv[1:]
 guard = Guard(check(Source("desk.agentspec", text)).agents[0], history=Path(path))
@@ -242,3 +247,17 @@ def test_a_kill_loses_nothing_and_judges_nothing_twice(tmp_path):
         child.stdout.close()
     assert got == expected
     assert len({k for k, _ in itertools.chain(got)}) == 30
+
+
+def test_an_agent_without_a_model_is_for_guards():
+    text = DESK.replace('  model "m"\n', "")
+    made = check(Source("desk.agentspec", text), examples=False)
+    assert made.ok
+    (agent,) = made.agents
+    guard = Guard(agent)
+    assert guard.propose("delete", {"path": "/etc/hosts"}).outcome == "deny"
+    emission = DecoderBackend().emit(agent)
+    assert emission.artifacts == () and [d.code for d in emission.diagnostics] == ["AS1417"]
+    with pytest.raises(AgentcError) as caught:
+        run(agent, {"model": None, "form": "json"})
+    assert caught.value.diagnostics[0].code == "AS0550"
