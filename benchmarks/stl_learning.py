@@ -87,20 +87,25 @@ def compiled(task: str) -> Any:
     return agent_of(f"stl/{task}.agentspec")
 
 
+def spent(folder: Path) -> float:
+    """Seconds of the processor that a run has trained for so far."""
+    path = folder / "processor.json"
+    return float(json.loads(path.read_text())) if path.is_file() else 0.0
+
+
 def limited(folder: Path, limit: float) -> Callback:
     """Ends a run after so many seconds of the processor, those of the runs that it resumes included."""
-    path = folder / "processor.json"
-    before = float(json.loads(path.read_text())) if path.is_file() else 0.0
+    path, before = folder / "processor.json", spent(folder)
     begun = written = time.process_time()
 
     def ended(update: Update) -> Finish | None:
         nonlocal written
         now = time.process_time()
-        spent = before + now - begun
+        so_far = before + now - begun
         if now - written > 1.0 or update.finish is not None:
             written = now
-            path.write_text(json.dumps(spent))
-        return Finish.TIME_LIMIT if spent > limit else None
+            path.write_text(json.dumps(so_far))
+        return Finish.TIME_LIMIT if so_far > limit else None
 
     return ended
 
@@ -113,7 +118,7 @@ def _trained(env: Any, config: Any, folder: Path, limit: float) -> tuple[int, fl
     result = train(env, config, folder, resume=True, callbacks=[limited(folder, limit)])
     if result.finish is Finish.INTERRUPTED:
         raise KeyboardInterrupt
-    return result.steps, float(json.loads((folder / "processor.json").read_text()))
+    return result.steps, spent(folder)
 
 
 def ours(task: str, seed: int, folder: Path, limit: float, starts: int) -> Outcome:
@@ -214,14 +219,14 @@ def run_one(task: str, arm: str, seed: int, runs: Path, *, limit: float = LIMIT,
     from agentc.runtime.planning.problem import problem_of
 
     folder = runs / f"{task}_{arm}_{seed}_{digest(task)}"
-    begun = time.process_time()
+    begun, before = time.process_time(), spent(folder)
     satisfied, traces, steps, seconds = ARMS[arm](task, seed, folder, limit, starts)
     problem = problem_of(compiled(task).agent)
     n = len(problem.system.states)
     for truth, trace in list(zip(satisfied, traces, strict=True))[:CHECKED]:
         if evaluate(problem.formula, problem.trace(trace[:, :n], trace[1:, n:])) != truth:
             raise RuntimeError(f"{task}: the compiled formulas and the reference semantics differ")
-    judging = max(0.0, time.process_time() - begun - seconds)
+    judging = time.process_time() - begun - (seconds - before)
     counted = int(np.sum(satisfied))
     return Recorded(
         task, arm, seed, counted, len(satisfied), steps, round(seconds, 1), round(judging, 1), digest(task)
