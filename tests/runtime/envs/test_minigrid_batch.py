@@ -105,7 +105,7 @@ def test_the_same(name: str) -> None:
     assert lockstep(name, 3, 220)[1] >= 3
 
 
-@pytest.mark.parametrize("name", ["MiniGrid-KeyCorridorS3R1-v0", "MiniGrid-UnlockPickup-v0"])
+@pytest.mark.parametrize("name", ["MiniGrid-KeyCorridorS4R3-v0", "MiniGrid-UnlockPickup-v0"])
 @pytest.mark.parametrize("genuine", [True, False])
 def test_only_the_very_object_is_paid_for(name: str, genuine: bool) -> None:
     """An object that looks like the one that is asked for ends nothing, there as here."""
