@@ -6,7 +6,7 @@ NeurIPS 2023) as arrays: row ``i``, seeded as Gymnasium seeds it and given the s
 ``MiniGridEnv.gen_obs``, and beginnings of episodes are the package's own (``minigrid_layouts.py``). Cells are bytes
 (``minigrid_cells.py``), so that the view of a row of seven cells is one word of eight bytes and what hides it a table.
 
-``tests/runtime/envs/test_minigrid_batch.py`` steps both in lockstep; ``agentc bench minigrid`` says how fast both are.
+``tests/runtime/envs/test_minigrid_batch.py`` steps both in lockstep.
 
 Deviation: ``pool`` draws that many beginnings once and lets episodes begin in one of them, drawn by the row's
 generator; without it every episode is drawn anew, as in the package.
