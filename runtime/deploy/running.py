@@ -141,10 +141,11 @@ class Deployment:
 
         def follow(info: Mapping[str, Any]) -> dict[str, str]:
             monitor.step(self._spec.valuation)
-            missing = [f for f in monitor.findings(ended=False) if monitor.verdicts[f.item.name] is None]
-            if missing:
+            verdicts = monitor.verdicts
+            if None in verdicts.values():  # findings look at the whole trace: only to say why there is none
+                missing = [f for f in monitor.findings(ended=False) if verdicts[f.item.name] is None]
                 raise AgentcError([note for finding in missing for note in finding.notes])
-            return {name: SHOWN[verdict] for name, verdict in monitor.verdicts.items() if verdict is not None}
+            return {name: SHOWN[verdict] for name, verdict in verdicts.items() if verdict is not None}
 
         return follow
 
