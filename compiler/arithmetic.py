@@ -15,7 +15,6 @@ of atoms); Jovanovic, de Moura, *Solving non-linear arithmetic*, IJCAR 2012 (the
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,12 +31,14 @@ from agentc.compiler.logic.semantics import evaluate
 from agentc.compiler.logic.trace import Trace
 from agentc.compiler.sanity import sanity
 from agentc.compiler.smt import BeyondError, Encoding
+from agentc.compiler.smt_process import solver
 from agentc.lang.diagnostics import Diagnostic, report
 
 ROUNDING = 1e-6
 """More than single precision loses in a few operations, relative to the sizes of the terms."""
-MAX_LETTERS, MAX_ATOMS, MAX_WORK, MAX_SECONDS = 4096, 24, 20_000_000, 30.0
-"""The budget of one group; the seconds are a safety net, far above what the work takes."""
+MAX_LETTERS, MAX_ATOMS, MAX_WORK, MAX_SECONDS = 4096, 24, 20_000_000, 5.0
+"""The budget of one group. The seconds, of processor time, are for problems in which the solver does not look at its
+own count; whatever it decides within that count takes less."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +134,8 @@ def _enumerate(
     encoding = Encoding(z3, declared, slack)
     literals = [(encoding.atom(a.predicate, True), encoding.atom(a.predicate, False)) for a in atoms]
     absent = [_absent_at_reset(a, declared) for a in atoms]
-    deadline = time.monotonic() + seconds
-    later = _models(z3, encoding, literals, [False] * len(atoms), deadline)
-    first = later if not any(absent) else _models(z3, encoding, literals, absent, deadline)
+    later = _models(z3, encoding, literals, [False] * len(atoms), seconds)
+    first = later if not any(absent) else _models(z3, encoding, literals, absent, seconds)
     examples = {}
     for at_reset, models in ((True, first), (False, later)):
         for letter, values in models.items():
@@ -158,29 +158,19 @@ def _absent_at_reset(atom: Formula, declared: Mapping[str, SignalIR]) -> bool:
 
 
 def _models(
-    z3: Any, encoding: Encoding, literals: Sequence[tuple[Any, Any]], absent: Sequence[bool], deadline: float
+    z3: Any, encoding: Encoding, literals: Sequence[tuple[Any, Any]], absent: Sequence[bool], seconds: float
 ) -> dict[Letter, dict[str, Value]]:
     """For each letter that is possible, values of the variables that have it. Raises :class:`BeyondError`."""
-    solver = z3.Solver()
-    solver.set("rlimit", MAX_WORK)  # a count of the solver's own: the same on every machine
-    solver.add(*encoding.constraints)
+    problem = z3.Solver()
+    problem.add(*encoding.constraints)
     marks = [z3.Bool(f"?{i}") for i in range(len(literals))]
     for mark, (true, false), gone in zip(marks, literals, absent, strict=True):
-        solver.add(z3.Not(mark) if gone else z3.And(z3.Implies(mark, true), z3.Implies(z3.Not(mark), false)))
-    found: dict[Letter, dict[str, Value]] = {}
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0 or len(found) > MAX_LETTERS:
-            raise BeyondError("the solver's time ran out" if left <= 0 else f"more than {MAX_LETTERS} letters")
-        answer = solver.check()
-        if answer == z3.unsat:
-            return found
-        if answer != z3.sat:
-            raise BeyondError(f"the solver gave up: {solver.reason_unknown()}")
-        model = solver.model()
-        letter = tuple(bool(z3.is_true(model.eval(m, model_completion=True))) for m in marks)
-        found[letter] = encoding.values(model)
-        solver.add(z3.Or(*(z3.Not(m) if held else m for m, held in zip(marks, letter, strict=True))))
+        problem.add(z3.Not(mark) if gone else z3.And(z3.Implies(mark, true), z3.Implies(z3.Not(mark), false)))
+    found = solver.models(
+        problem.to_smt2(), [str(m) for m in marks], encoding.sorts(),
+        work=MAX_WORK, letters=MAX_LETTERS, seconds=seconds,
+    )  # fmt: skip
+    return {letter: encoding.values(values) for letter, values in found}
 
 
 def _valuation(

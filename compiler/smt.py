@@ -69,27 +69,26 @@ class Encoding:
         self.variables[key] = (made, signal, at)
         return made
 
-    def values(self, model: Any) -> dict[str, Value]:
-        """The values of all signals in a model."""
-        z3 = self.z3
+    def sorts(self) -> dict[str, str]:
+        """The sort of every variable, by name: ``Bool``, ``Int`` or ``Real``."""
+        return {key: str(variable.sort()) for key, (variable, _, _) in self.variables.items()}
+
+    def values(self, model: Mapping[str, bool | Fraction]) -> dict[str, Value]:
+        """The values of all signals, from those of the variables."""
         found: dict[str, Value] = {}
         coordinates: dict[str, dict[int, float]] = {}
-        for key, (variable, signal, at) in self.variables.items():
-            value = model.eval(variable, model_completion=True)
+        for key, (_, signal, at) in self.variables.items():
+            value = model[key]
             if signal.kind == "bool":
-                found[key] = bool(z3.is_true(value))
+                found[key] = bool(value)
             elif signal.kind == "enum":
-                found[key] = signal.members[value.as_long()]
+                found[key] = signal.members[int(value)]
             elif signal.kind == "int":
-                found[key] = value.as_long()
+                found[key] = int(value)
+            elif at is None:
+                found[key] = float(value)
             else:
-                if z3.is_algebraic_value(value):
-                    value = value.approx(20)
-                number = float(Fraction(value.numerator_as_long(), value.denominator_as_long()))
-                if at is None:
-                    found[key] = number
-                else:
-                    coordinates.setdefault(key.partition("[")[0], {})[at] = number
+                coordinates.setdefault(key.partition("[")[0], {})[at] = float(value)
         for name, parts in coordinates.items():
             size = self.declared[name.removeprefix("prev.")].size
             found[name] = tuple(parts.get(i, 0.0) for i in range(size[0] if size is not None else len(parts)))
