@@ -19,6 +19,7 @@ BENCHMARKS = {
     "automata": ("automata", "Translation against Spot and MONA, monitors against the bare gather."),
     "injections": ("injections", "Prompt injection against the decoder and the guard: forbidden calls executed."),
     "masked-gradient": ("masked_gradient", "The policy gradient with and without its mask, in exact arithmetic."),
+    "minigrid": ("minigrid", "Steps per second of the vectorised port of MiniGrid beside the package."),
     "reward-machines": ("reward_machines", "Learning curves from reward machines, against the optimum."),
     "parity": ("parity", "Returns beside the published runs of CleanRL and rl-baselines3-zoo, over ten seeds."),
     "train": ("train", "Steps and updates per second against Stable-Baselines3; what a spec costs in training."),
