@@ -70,7 +70,7 @@ NPC = TrainerSchema(
             Setting("margin", "float", 0.1, "Robustness beyond which nothing is gained.", 0),
             Setting("sharpness", "float", 10.0, "How sharp the smooth robustness is (log-sum-exp).", 0, low_open=True),
             Setting("predict_every", "int", 5, "Steps between two predictions of a run.", 1, 100_000),
-            Setting("search", "int", 0, "First inputs tried where a prediction fails; 0 for none.", 0, 100_000),
+            Setting("search", "int", 0, "Inputs tried where a prediction fails; 0 for none.", 0, 100_000),
             Setting("refine", "int", 60, "Gradient steps on the inputs where that fails too; 0 for none.", 0),
             Setting("backup", "text", "", "The declared controller that acts where that fails too."),
         ),

@@ -4,9 +4,11 @@ Source: Meng, Fan, *Signal Temporal Logic Neural Predictive Control*, arXiv 2309
 execute, roll out again; a backup policy where the check fails). Deviation: a prediction is the controller's own rollout
 behind what has happened so far, so that what is checked is the robustness of the whole trace. Where it fails, many
 first inputs are tried, each with the controller's own behind them (``search``: the paper's backup policy, which tries a
-grid over four steps; ours are drawn, half of them held over those steps). Where that fails, the inputs to come are
-moved up the gradient of the robustness, from the best that was found (``refine``). Where that fails too the declared
-controller that is named ``backup`` acts, or what was best so far if there is none.
+grid over four steps; ours are drawn, half of them held over those steps). Where none of them will do, whole sequences
+of held inputs are drawn, and drawn nearer to the best (the cross-entropy method, as in
+:mod:`agentc.runtime.planning.cross_entropy`). Where that fails, the inputs to come are moved up the gradient of the
+robustness, from the best that was found (``refine``). Where that fails too the declared controller that is named
+``backup`` acts, or what was best so far if there is none.
 """
 
 from __future__ import annotations
@@ -34,9 +36,11 @@ FIRST = 4
 """The steps of the first inputs that a search tries."""
 ROWS = 8192
 """Rollouts of a search at once."""
+ROUNDS, BEST, MOVE = 8, 0.1, 0.7
+"""Of whole sequences: how often they are drawn, the share that is the best, and the share of the move towards those."""
 CHOSEN = ("policy", "refined", "backup", "searched")
 MARGIN = 0.05
-"""The robustness beyond which a refinement gains nothing from a part of the formulas."""
+"""The robustness beyond which a refinement gains nothing from a part of the formulas, and a search ends."""
 RATE = 0.1
 """The step size of the refinement, in units of half an input's range."""
 
@@ -81,10 +85,10 @@ class Predictor:
             predicted = model.robustness(self._whole(before, states, inputs))
         chosen = inputs.numpy()[:, :k].copy()
         who = np.zeros(len(past), np.int64)
-        failing = np.flatnonzero(predicted < 0.0)
+        failing = np.flatnonzero(predicted < MARGIN)  # a prediction has no disturbances: what just holds may not
         best, value = inputs.numpy()[failing], predicted[failing]
         for number, found in ((3, self._searched), (1, self._refined)):
-            open_ = np.flatnonzero(value < 0.0)
+            open_ = np.flatnonzero(value < MARGIN)
             if not len(open_) or not (self.search if number == 3 else self.refine):
                 continue
             rows = failing[open_]
@@ -153,6 +157,33 @@ class Predictor:
                     k = int(np.argmax(exact))
                     if exact[k] > value[row]:
                         best[row], value[row] = inputs[k].numpy(), exact[k]
+                if value[row] < MARGIN:
+                    sequence, worth = self._drawn(past[row], state[row], t, rng)
+                    if worth > value[row]:
+                        best[row], value[row] = sequence, worth
+        return best, value
+
+    def _drawn(self, past: Tensor, state: Tensor, t: int, rng: np.random.Generator) -> tuple[Floats, float]:
+        """Of whole sequences of inputs, each held over as many steps as a search tries first, the best, and its exact
+        robustness."""
+        model, count = self.model, self.search
+        lo, hi = model.loop.lo.numpy(), model.loop.hi.numpy()
+        steps = model.last - t
+        held = np.arange(steps) // FIRST
+        mean, spread = np.zeros((held[-1] + 1, len(lo))), np.full((held[-1] + 1, len(lo)), 1.0)
+        best, value = np.zeros((steps, len(lo))), -np.inf
+        for _ in range(ROUNDS):
+            drawn = np.clip(mean + spread * rng.standard_normal((count, *mean.shape)), -1.0, 1.0)
+            inputs = torch.tensor((lo + (drawn + 1.0) / 2.0 * (hi - lo))[:, held])
+            states, _ = model.rollout(state.expand(count, -1), t, inputs)
+            exact = model.robustness(self._whole(past.expand(count, -1, -1), states, inputs))
+            order = np.argsort(-exact, kind="stable")[: max(2, int(BEST * count))]
+            if exact[order[0]] > value:
+                best, value = inputs[order[0]].numpy(), float(exact[order[0]])
+            if value >= MARGIN:
+                break
+            mean = mean + MOVE * (drawn[order].mean(axis=0) - mean)
+            spread = spread + MOVE * (drawn[order].std(axis=0) - spread)
         return best, value
 
     def _refined(self, past: Tensor, state: Tensor, t: int, guess: Tensor) -> tuple[Floats, Floats]:
@@ -170,7 +201,7 @@ class Predictor:
             exact = model.robustness(trace)
             better = exact > value
             best[better], value[better] = inputs.detach().numpy()[better], exact[better]
-            if (value >= 0.0).all():
+            if (value >= MARGIN).all():
                 break
             (gradient,) = torch.autograd.grad(-model.short(trace, MARGIN).sum(), raw)
             gradient = torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)

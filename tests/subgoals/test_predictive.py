@@ -15,6 +15,7 @@ from agentc.runtime.learn.predictive import NPCConfig
 from agentc.runtime.learn.registry import prepare
 from agentc.runtime.learn.train import train
 from agentc.runtime.planning.problem import problem_of
+from agentc.runtime.predictive import predicting
 from agentc.runtime.predictive.model import Model, ModelEnv
 from agentc.runtime.predictive.predicting import Predicting, Predictor
 from agentc.runtime.training import configuration
@@ -177,6 +178,35 @@ def test_a_search_finds_first_inputs_that_satisfy():
     assert searched.shares["searched"] > 0 and searched.shares["refined"] == 0
     again = Predictor(learner.network, learner.model, every=4, refine=0, search=400).run(start, 0)
     np.testing.assert_array_equal(again.traces, searched.traces)
+
+
+def test_whole_sequences_are_drawn_nearer_to_the_best(monkeypatch):
+    learner = network()
+    model = learner.model
+    predictor = Predictor(learner.network, model, refine=0, search=64)
+    state = model.simulator.start(np.random.default_rng(5), 1)[0]
+    past = torch.cat([state, torch.zeros(1, 1)], 1)
+    monkeypatch.setattr(predicting, "MARGIN", np.inf)
+    found = {}
+    for rounds in (1, 8):
+        monkeypatch.setattr(predicting, "ROUNDS", rounds)
+        inputs, found[rounds] = predictor._drawn(past, state[0], 0, np.random.default_rng(3))
+        held = inputs.reshape(-1, predicting.FIRST, 1)  # twelve steps, each input held for four
+        assert (held == held[:, :1]).all() and (abs(inputs) <= 1).all()
+        trace = model.trace(*model.rollout(state, 0, torch.tensor(inputs)[None]))
+        assert found[rounds] == model.robustness(trace)[0]
+    assert found[8] > found[1]
+
+
+def test_what_is_predicted_to_hold_by_less_than_the_margin_is_mended(monkeypatch):
+    learner = network()
+    start = learner.model.simulator.numpy.start(np.random.default_rng(5), 3)[0]
+    predictor = Predictor(learner.network, learner.model, every=4, refine=0, search=64)
+    values = np.array([predicting.MARGIN / 2, predicting.MARGIN, -1.0])
+    exact = learner.model.robustness
+    monkeypatch.setattr(learner.model, "robustness", lambda trace: values if len(trace) == 3 else exact(trace))
+    _, who = predictor.decide(np.concatenate([start, np.zeros((3, 1))], axis=1)[:, None], 0)
+    assert list(who > 0) == [True, False, True]
 
 
 def test_an_evaluation_takes_a_network_of_several_steps(tmp_path):
