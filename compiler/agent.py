@@ -483,6 +483,14 @@ class AgentIR:
         return self.train is not None and self.train.settings.get("tasks") == "each"
 
     @property
+    def reads_machines(self) -> bool:
+        """Whether the policy observes the states of a table of the reward machines, as its training says."""
+        if self.train is None:
+            return False
+        counterfactual = self.train.settings.get("counterfactual") is True
+        return self.trains_each or counterfactual or self.train.algorithm in ("q", "crm")
+
+    @property
     def judged_on_traces(self) -> bool:
         """Whether its learner reads whole traces of a declared system, and not automata (``train tgpo``, ``npc``)."""
         return self.train is not None and self.train.algorithm in ("tgpo", "npc")

@@ -35,6 +35,10 @@ def misfits(agent: AgentIR, span: Span | None = None) -> list[Diagnostic]:
     settings, algorithm = agent.train.settings, agent.train.algorithm
     for setting, reason in _starts(agent):
         found.append(report("AS1508", span, setting=setting, agent=agent.name, reason=reason))
+    measured = [t for t in agent.reward.terms if t.kind == "robustness"] if agent.reward is not None else []
+    if measured and agent.reads_machines:
+        term = f"robustness({measured[0].name})"
+        found.append(report("AS0716", span, term=term, algorithm=algorithm))
     kind = action_kind(agent)
     wanted = "discrete" if algorithm in DISCRETE_ONLY else "continuous" if algorithm in CONTINUOUS_ONLY else None
     if settings.get("box", "") != "":

@@ -251,9 +251,12 @@ _ROWS = (
         "each verdict is right; one that is final may be called final late",
     ),
     Entry("AS0705", "hoa-damaged", _E, "line {line} of the automaton cannot be read: {reason}", "{mend}"),
-    Entry("AS0707", "reward-term", _N, "the reward machine has no payment for `{term}` yet", "{mend}"),
     Entry("AS0709", "not-monitored", _N, "`{name}` uses `{operator}`, which the {backend} backend does not do yet"),
     Entry("AS0715", "not-drawn", _N, "the automaton of `{name}` is not drawn: it takes more than {limit}"),
+    Entry("AS0716", "reward-beyond-the-table", _E,
+          "`{term}` is no function of the machine's state, and `train {algorithm}` learns from a table of those",
+          "train with `ppo`, or with `dqn`, `sac` or `td3` without `counterfactual` and `tasks = each`; or pay "
+          "`progress(...)`, which is"),
     Entry("AS0714", "reward-incomplete", _E, "`{term}` cannot be paid or watched yet",
           "training without it would be another task"),
     Entry(

@@ -47,13 +47,6 @@ def actions_of(agent: AgentIR, actor: Actor) -> Actions:
     return "likeliest" if continuous or agent.deploy is not None else "drawn"
 
 
-def reads_machines(agent: AgentIR) -> bool:
-    """Whether the agent's policy observes the states of its machines' table, as its training says."""
-    if agent.train is None:
-        return False
-    counterfactual = agent.train.settings.get("counterfactual") is True
-    return agent.trains_each or counterfactual or agent.train.algorithm in ("q", "crm")
-
 EXIT = {Decision.HOLDS: 0, Decision.NOT_MET: 1, Decision.UNKNOWN: 3}
 
 
@@ -149,7 +142,7 @@ def accept(
     agent = compiled.agent
     actions = actions_of(agent, actor) if actions is None else actions
     likeliest = actions == "likeliest"
-    if reads_machines(agent):
+    if agent.reads_machines:
         of_task = _by_task(compiled, actor, episodes, seed, likeliest, on_episode)
     else:
         of_task = {}

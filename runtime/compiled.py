@@ -13,7 +13,8 @@ from agentc.compiler.arithmetic import ROUNDING, Arithmetic
 from agentc.compiler.automata.dfa import DFA
 from agentc.compiler.automata.ltlf import translate_typed
 from agentc.compiler.backends.monitor import MonitorProgram
-from agentc.compiler.backends.reward_machine import Payment, RewardMachine, compile_reward
+from agentc.compiler.backends.reward_compilation import compile_reward
+from agentc.compiler.backends.reward_machine import Payment, RewardMachine
 from agentc.compiler.logic.alphabet import deciding
 from agentc.lang.diagnostics import Diagnostic
 

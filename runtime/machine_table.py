@@ -115,7 +115,13 @@ def task_agents(agent: AgentIR) -> tuple[tuple[str, AgentIR], ...]:
         formulas = tuple(item for item in agent.formulas if item.name not in others)
         reward = agent.reward
         if reward is not None:
-            terms = tuple(t for t in reward.terms if not (t.kind == "formula" and t.name in others))
+            elsewhere = {item.formula for item in agent.formulas if item.name in others}
+            elsewhere -= {item.formula for item in formulas}
+            terms = tuple(
+                t for t in reward.terms
+                if not (t.kind == "formula" and t.name in others)
+                and not (t.kind in ("progress", "robustness") and t.formula in elsewhere)
+            )  # fmt: skip
             reward = replace(reward, terms=terms, shape=tuple(n for n in reward.shape if n not in others))
         found.append((name, replace(agent, formulas=formulas, reward=reward)))
     return tuple(found) or ((agent.name, agent),)
@@ -125,7 +131,8 @@ def tabulate(agent: AgentIR | CompiledAgent, *, each: bool = False, merge: bool 
     """The table of an agent's reward machine or, with ``each``, of one machine for each of its tasks.
 
     With ``merge``, states that nothing in the table tells apart are one.
-    Raises ``AgentcError``: AS1500 if there are too many letters or states, AS0714 for terms that are not built yet.
+    Raises ``AgentcError``: AS1500 if there are too many letters or states, AS0714 for terms that are not built yet,
+    AS0716 for those by robustness, which no state of a machine tells.
     """
     ir = agent.agent if isinstance(agent, CompiledAgent) else agent
     if each:
@@ -141,6 +148,9 @@ def table_of(names: Sequence[str], machines: Sequence[RewardMachine], agent: Age
     """The table of machines by the names of their tasks; ``agent`` says which formulas are reported."""
     for machine in machines:
         refuse_missing(machine)
+        if machine.robustness:
+            algorithm = "q" if agent.train is None else agent.train.algorithm
+            raise AgentcError([report("AS0716", None, term=machine.robustness[0].name, algorithm=algorithm)])
     atoms = tuple(dict.fromkeys(a for machine in machines for a in machine.atoms))
     if len(atoms) > MOST_ATOMS:
         raise _too_large(agent, f"{len(atoms)} atoms", f"{MOST_ATOMS}")

@@ -6,7 +6,7 @@ reference that this is tested against.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from agentc.compiler.agent import SignalIR
 from agentc.compiler.backends.reward_machine import RewardMachine, refuse_missing
 from agentc.compiler.logic.verdict import Verdict
 from agentc.runtime.monitor import Batch, Monitor
+from agentc.runtime.reward_robustness import MeasuredSteps
 
 Mask = NDArray[np.bool_]
 Letters = NDArray[np.bool_]
@@ -51,11 +52,16 @@ class RewardMonitor:
         if not partial:
             refuse_missing(machine)
         self.machine, self.num_envs = machine, num_envs
+        signals = tuple(signals)
         self.monitor = Monitor(machine.programs, num_envs, signals)
         self._paid = np.zeros((len(machine.payments), num_envs), np.bool_)
         self._owed = np.zeros(num_envs)
-        self.earned = np.zeros((len(machine.payments) + 2, num_envs))
-        """What each payment, the explicit machine and the shaping paid in the episodes under way, in this order."""
+        self.earned = np.zeros((len(machine.payments) + len(machine.graded) + 2, num_envs))
+        """What each payment, term by progress and by robustness, the explicit machine and the shaping paid in the
+        episodes under way, in this order."""
+        self._measured = MeasuredSteps(machine.robustness, signals, num_envs) if machine.robustness else None
+        self._distances = [[np.array(row) for row in p.distances] for p in machine.progress]
+        self._made = np.zeros((len(machine.progress), num_envs))
         self._phi = np.zeros(num_envs)
         self._tables = [[np.array(row) / len(s.potentials) for row in s.potentials] for s in machine.shapings]
         m = machine.machine
@@ -80,6 +86,10 @@ class RewardMonitor:
         self._owed[where] = owed[where]
         self.earned[:, where] = 0.0
         self._phi[where] = self._potential()[where]
+        for at in range(len(self._made)):
+            self._made[at, where] = self._progress(at)[where]
+        if self._measured is not None:
+            self._measured.begin(_numbers(valuations), mask)
         return codes
 
     def step(
@@ -90,6 +100,8 @@ class RewardMonitor:
         truncated: Mask | None = None,
     ) -> RewardStep:
         """Read one step in all environments: signals, or truth values ``(N, atoms)`` in the order of the monitor's.
+
+        Robustness takes signals: ``ValueError`` where a reward has it and only truth values come.
 
         ``terminated``: where the environment ended; ``time_limit``: where its declared limit stopped it;
         ``truncated``: where something else did. Environments that ended are to be :meth:`reset` before the next.
@@ -144,6 +156,9 @@ class RewardMonitor:
                 reward += term.amount * due
                 sums[at] += term.amount * due
                 self._paid[at] |= due
+        for at, gained in enumerate(self._graded(valuations, over), len(self.machine.payments)):
+            reward += gained
+            sums[at] += gained
         phi = np.where(over, 0.0, self._potential())
         shaping = self.machine.discount * phi - self._phi
         sums[-1] += shaping
@@ -152,8 +167,13 @@ class RewardMonitor:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that later rewards depend on, as arrays by name."""
-        own = {"earned": self.earned, "paid": self._paid, "owed": self._owed, "phi": self._phi, "node": self.node}
+        own = {
+            "earned": self.earned, "paid": self._paid, "owed": self._owed, "phi": self._phi, "node": self.node,
+            "made": self._made,
+        }  # fmt: skip
         state = {name: array.copy() for name, array in own.items()}
+        if self._measured is not None:
+            state |= {f"measured/{name}": array for name, array in self._measured.state().items()}
         return state | {f"monitor/{name}": array for name, array in self.monitor.state().items()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -163,12 +183,35 @@ class RewardMonitor:
         self._owed[:] = state["owed"]
         self._phi[:] = state["phi"]
         self.node[:] = state["node"]
+        self._made[:] = state["made"]
+        if self._measured is not None:
+            self._measured.restore({k[9:]: a for k, a in state.items() if k.startswith("measured/")})
         self.monitor.restore({k[8:]: a for k, a in state.items() if k.startswith("monitor/")})
 
     def _read(self, valuations: Batch | Letters, active: Mask | None) -> NDArray[np.uint8]:
         if isinstance(valuations, np.ndarray):
             return self.monitor.step_letters(valuations, active)
         return self.monitor.step(valuations, active)
+
+    def _graded(self, valuations: Batch | Letters, over: Mask) -> Iterator[NDArray[np.float64]]:
+        """What the terms by progress and by robustness pay, in this order."""
+        for at, progress in enumerate(self.machine.progress):
+            made = self._progress(at)
+            yield progress.amount * (made - self._made[at])
+            self._made[at] = made
+        if self._measured is not None:
+            self._measured.step(_numbers(valuations))
+            for at in range(len(self.machine.robustness)):
+                yield self._measured.paid(at, over)
+
+    def _progress(self, at: int) -> NDArray[np.float64]:
+        """How far the formula of a term has come, in [0, 1]: :meth:`Progress.made` of every environment."""
+        term = self.machine.progress[at]
+        states = self.monitor.states(term.program)
+        parts = [table[u] for table, u in zip(self._distances[at], states, strict=True)]
+        distance = np.sum(parts, axis=0) if term.join == "and" else np.min(parts, axis=0)
+        made = 1.0 - distance / term.farthest if term.farthest else np.ones(self.num_envs)
+        return np.where(np.isinf(distance), 0.0, made)
 
     def _potential(self) -> NDArray[np.float64]:
         total = self._node_potential[self.node]
@@ -193,3 +236,9 @@ class RewardMonitor:
                 earned[taken] = edge.reward
                 waiting &= ~taken
         return node, earned
+
+
+def _numbers(valuations: Batch | Letters) -> Batch:
+    if isinstance(valuations, np.ndarray):
+        raise ValueError("a reward by robustness reads signals, and truth values came")
+    return valuations

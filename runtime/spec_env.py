@@ -32,6 +32,7 @@ import gymnasium
 from gymnasium.utils import RecordConstructorArgs
 
 from agentc.compiler.agent import AgentIR
+from agentc.compiler.backends.graded import Robust
 from agentc.compiler.backends.monitor import OUTSIDE_CODE
 from agentc.compiler.backends.reward_machine import Outcome, RewardMachine, RewardState, refuse_missing
 from agentc.compiler.logic.ir import Formula, Node, atoms, postorder
@@ -44,6 +45,8 @@ from agentc.runtime.compilation import load
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.costs import costs_of_step
 from agentc.runtime.envs.registry import environment_of
+from agentc.runtime.labelling import encode
+from agentc.runtime.reward_robustness import MeasuredSteps
 from agentc.runtime.scalar import ScalarLabeller
 from agentc.runtime.shield import ShieldTable
 from agentc.runtime.shielded import Shielded
@@ -105,7 +108,9 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._costs = self.compiled.agent.costs
         # formulas that are judged on whole traces have no monitor here; who follows or shows them reads their signals
         judged = [f.formula for f in self.compiled.agent.formulas] if self.compiled.agent.judged_on_traces else []
-        names = dict.fromkeys((*needed_signals((*every, *judged)), *read_by(*(cost.value for cost in self._costs))))
+        measured = [term.formula for term in self._machine.robustness]
+        read = read_by(*judged, *(cost.value for cost in self._costs), *measured)
+        names = dict.fromkeys((*needed_signals(every), *read))
         self._source = SignalSource(env, self.compiled, tuple(names), signals)
         self._code = AutomatonCode(self._machine)
         self._layout = Layout(env.observation_space, self._code, observation, self._machine.needs_time_left)
@@ -115,6 +120,9 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._roles = [(p.name, at, _role(self.compiled.agent, p.name)) for at, p in enumerate(self._machine.programs)]
         self._roles = [row for row in self._roles if row[2] is not None]
         self._payers = payers(self.compiled)
+        declared = self.compiled.agent.declared
+        self._declared = {s.name: s for s in declared}
+        self._measured = MeasuredSteps(self._machine.robustness, declared, 1) if self._machine.robustness else None
         self._shield = None if shield is None else Shielded(env, shield)
         self._state: RewardState | None = None
         self._valuation: Valuation = {}
@@ -157,6 +165,8 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._valuation = self._valued(self._source.reset(observation))
         letter = self._letter(None)
         self._state = self._machine.start(letter)
+        if self._measured is not None:
+            self._measured.begin(self._batch())
         codes = self._codes(self._state)
         if self._shield is not None:
             info = {**info, "action_mask": self._shield.reset(info.get("action_mask"))}
@@ -177,10 +187,13 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._valuation = self._valued(self._source.step(action, own, observation))
         letter = self._letter(previous)
         limit = self.horizon is not None and self._t >= self.horizon
+        if self._measured is not None:
+            self._measured.step(self._batch())
         try:
             self._state, outcome = self._machine.step(
-                before, letter, terminated=bool(terminated), time_limit=limit, truncated=bool(truncated)
-            )
+                before, letter, terminated=bool(terminated), time_limit=limit, truncated=bool(truncated),
+                measure=self._measure,
+            )  # fmt: skip
         except ValueError:
             self._codes(before)
             raise self._impossible() from None
@@ -204,6 +217,16 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def _valued(self, values: list[Any]) -> Valuation:
         self._source.check(values)
         return {name: v for name, v in zip(self._source.names, values, strict=True) if v is not None}
+
+    def _batch(self) -> dict[str, Any]:
+        """The present values as a batch of one environment."""
+        declared = self._declared
+        return {n: encode(n, declared.get(n), [self._valuation.get(n)]) for n in self._source.names}
+
+    def _measure(self, term: Robust) -> float:
+        """The robustness that is due, of the episode up to here."""
+        assert self._measured is not None
+        return self._measured.robustness(self._machine.robustness.index(term))
 
     def _letter(self, previous: Valuation | None) -> dict[Formula, bool]:
         truth = self._labeller.label(self._valuation, previous, self._t)
@@ -263,6 +286,8 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             if term.kind == "prop":
                 due = Verdict(outcome.codes[term.program]).holds
             paid[name] = paid.get(name, 0.0) + (term.amount if due else 0.0)
+        for measure, amount in zip(self._machine.graded, (*outcome.progress, *outcome.robustness), strict=True):
+            paid[measure.name] = paid.get(measure.name, 0.0) + amount
         if self._machine.machine is not None:
             paid["machine"] = outcome.reward - sum(paid.values())
         paid["shaping"] = outcome.shaping
@@ -333,7 +358,10 @@ def time_limit_of(env: gymnasium.Env[Any, Any], compiled: CompiledAgent, given: 
 
 
 def _paid_at_the_end(machine: RewardMachine) -> str:
-    """A task that can be true at the end without being final."""
+    """What is paid at the end: a robustness, or a task that can be true there without being final."""
+    for measured in machine.robustness:
+        if measured.whole:
+            return measured.name
     for term in machine.payments:
         if term.kind == "task":
             program = machine.programs[term.program]

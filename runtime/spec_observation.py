@@ -79,11 +79,12 @@ class AutomatonCode:
 def _parts(machine: RewardMachine) -> list[tuple[int, int, int]]:
     """Which automata there are in the code: program, part, number of states.
 
-    Those of tasks, safes and shaped formulas, and those of other payments and guards where they remember something.
+    Those of tasks, safes, shaped formulas and terms by degree, and those of other payments and guards where they
+    remember something.
     """
-    central = {p.program for p in machine.payments if p.kind in ("task", "safe")} | {
-        s.program for s in machine.shapings
-    }
+    central = {p.program for p in machine.payments if p.kind in ("task", "safe")}
+    central |= {s.program for s in machine.shapings} | {p.program for p in machine.progress}
+    central |= {r.program for r in machine.robustness if r.whole and r.program >= 0}
     used = {p.program for p in machine.payments if p.program >= 0}
     if machine.machine is not None:
         used |= {e.guard for edges in machine.machine.edges for e in edges}

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from agentc.compiler.agent import AgentIR
 from agentc.compiler.backends.monitor import OUTSIDE_CODE
 from agentc.compiler.logic.ir import Value
+from agentc.compiler.logic.ir import signals as read_by
 from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.systems.commands import Numbering
 from agentc.lang.diagnostics import AgentcError, report
@@ -86,7 +87,9 @@ class SpecVectorEnv:
         self.budgets: dict[str, float] = agent.budgets
         """What an episode may cost on average, by the name of the cost."""
         self._costs = Costs(agent.costs, agent.declared, num_envs) if agent.costs else None
-        names = tuple(dict.fromkeys((*needed_signals(machine.atoms), *(self._costs.signals if self._costs else ()))))
+        measured = read_by(*(term.formula for term in machine.robustness))
+        costly = self._costs.signals if self._costs else ()
+        names = tuple(dict.fromkeys((*needed_signals(machine.atoms), *costly, *measured)))
         own = make is None and signals is None
         self._rows = self._rows_of(made, names, snapshots or shield is not None) if own else None
         copies = range(1, num_envs if self._rows is None else 1)
@@ -101,6 +104,7 @@ class SpecVectorEnv:
         self._sources = [SignalSource(env, self.compiled, names, signals) for env in self._envs]
         labeller = Labeller(self.rewards.monitor.atoms, self.compiled.agent.declared)
         remembers = self._sources[0].repeats and not labeller.needs_previous and self._costs is None
+        remembers = remembers and not machine.robustness
         self._columns: _Letters | _Columns | Rows
         self._columns = self._rows or (_Letters(self._sources, labeller) if remembers else _Columns(self._sources))
         self.horizon = time_limit_of(made, self.compiled, horizon)
@@ -428,7 +432,9 @@ def _sources(compiled: CompiledAgent) -> tuple[tuple[str, list[int]], ...]:
     named: dict[str, list[int]] = {}
     for row, name in enumerate(payers(compiled)):
         named.setdefault(name, []).append(row)
-    last = len(machine.payments)
+    for row, term in enumerate(machine.graded, len(machine.payments)):
+        named.setdefault(term.name, []).append(row)
+    last = len(machine.payments) + len(machine.graded)
     if machine.machine is not None:
         named["machine"] = [last]
     if machine.shapings or (machine.machine is not None and machine.machine.potentials):

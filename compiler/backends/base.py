@@ -59,7 +59,7 @@ BUILT_IN = {
     "automaton": "agentc.compiler.backends.automaton:AutomatonBackend",
     "monitor": "agentc.compiler.backends.monitor:MonitorBackend",
     "decoder": "agentc.compiler.backends.decoder:DecoderBackend",
-    "reward": "agentc.compiler.backends.reward_machine:RewardBackend",
+    "reward": "agentc.compiler.backends.reward_compilation:RewardBackend",
     "game": "agentc.compiler.backends.game:GameBackend",
     "subgoals": "agentc.compiler.backends.subgoals:SubgoalsBackend",
 }

@@ -2,7 +2,9 @@
 
 Source: Toro Icarte, Klassen, Valenzano, McIlraith, *Reward machines*, JAIR 73, 2022, section 3 (Mealy machines over
 labels); the payments are those of LANGUAGE, "Payment". The machine's state is the tuple of the monitors' states, the
-state of an explicit ``machine`` block if there is one, and what has been paid; nothing is multiplied out.
+state of an explicit ``machine`` block if there is one, and what has been paid; nothing is multiplied out. Rewards by
+degree (:mod:`agentc.compiler.backends.graded`) stand beside them. :mod:`agentc.compiler.backends.reward_compilation`
+makes a machine of an agent.
 
 :meth:`RewardMachine.step` is the reference, one environment in plain Python; the vectorised
 :class:`agentc.runtime.reward.RewardMonitor` is tested against it.
@@ -10,20 +12,15 @@ state of an explicit ``machine`` block if there is one, and what has been paid; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from agentc.compiler.agent import AgentIR, MachineIR, RewardIR
-from agentc.compiler.automata.ltlf import normal, translate_typed
-from agentc.compiler.backends.base import Artifact, Emission, refused
-from agentc.compiler.backends.monitor import OUTSIDE_CODE, MonitorProgram, compile_monitor, split, unmonitored
-from agentc.compiler.backends.potentials import machine_values, potentials
-from agentc.compiler.logic.fragments import STEPWISE, Fragment, fragment
-from agentc.compiler.logic.ir import FUTURE, LAST, Formula, and_, formula
+from agentc.compiler.backends.graded import Progress, Robust
+from agentc.compiler.backends.monitor import OUTSIDE_CODE, MonitorProgram
+from agentc.compiler.logic.ir import Formula
 from agentc.compiler.logic.verdict import Verdict
-from agentc.lang.diagnostics import AgentcError, Diagnostic, report
-from agentc.lang.source import Span
+from agentc.lang.diagnostics import AgentcError, report
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,8 @@ class Outcome:
     """What one step paid.
 
     ``reward`` is without the ``shaping``. ``terminated``: nothing follows and nothing is bootstrapped;
-    ``truncated``: the episode stops here and the value of what would follow is bootstrapped.
+    ``truncated``: the episode stops here and the value of what would follow is bootstrapped. ``progress`` and
+    ``robustness`` are the parts of the reward that these terms paid, in their order.
     """
 
     reward: float
@@ -91,6 +89,8 @@ class Outcome:
     terminated: bool
     truncated: bool
     codes: tuple[int, ...]
+    progress: tuple[float, ...] = ()
+    robustness: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,8 @@ class RewardMachine:
     discount: float = 0.99
     needs_time_left: bool = False
     missing: tuple[str, ...] = field(default=())
+    progress: tuple[Progress, ...] = ()
+    robustness: tuple[Robust, ...] = ()
 
     # ------------------------------------------------------------ reference
 
@@ -116,6 +118,11 @@ class RewardMachine:
     def atoms(self) -> tuple[Formula, ...]:
         """The atoms of all monitors, each once: the letters of :meth:`start` and :meth:`step` give their values."""
         return tuple(dict.fromkeys(a for p in self.programs for part in p.parts for a in part.atoms))
+
+    @property
+    def graded(self) -> tuple[Progress | Robust, ...]:
+        """The terms by degree: by progress, then by robustness."""
+        return (*self.progress, *self.robustness)
 
     def start(self, letter: Mapping[Formula, bool]) -> RewardState:
         """The state after step 0, which pays nothing by itself."""
@@ -131,11 +138,14 @@ class RewardMachine:
         terminated: bool = False,
         time_limit: bool = False,
         truncated: bool = False,
+        measure: Callable[[Robust], float] | None = None,
     ) -> tuple[RewardState, Outcome]:
         """The next state, and what the step pays.
 
         ``terminated``: the environment ended. ``time_limit``: it was stopped by its declared limit. ``truncated``: it
-        was stopped otherwise. Raises ``ValueError`` for a letter that the declared types rule out.
+        was stopped otherwise. ``measure`` says the robustness that a term is due, of the trace up to this step, as
+        :meth:`Robust.value` does. Raises ``ValueError`` for a letter that the declared types rule out, ``TypeError``
+        where a robustness is to be paid and nothing measures it.
         """
         states = self._advanced(state.states, letter)
         codes = self._codes(states)
@@ -176,10 +186,23 @@ class RewardMachine:
                 if term.kind == "task" and at not in paid and Verdict(codes[term.program]).holds:
                     reward += term.amount
                     paid.add(at)
+        made = tuple(
+            p.amount * (p.made(states[p.program]) - p.made(state.states[p.program])) for p in self.progress
+        )  # fmt: skip
+        robust = tuple(self._measured(r, measure) if over or not r.whole else 0.0 for r in self.robustness)
+        for gained in (*made, *robust):
+            reward += gained
         after = 0.0 if over else self.potential(states, node)
         shaping = self.discount * after - self.potential(state.states, state.node)
         stopped = not over and (time_limit or truncated)
-        return RewardState(states, node, frozenset(paid), 0.0), Outcome(reward, shaping, over, stopped, codes)
+        outcome = Outcome(reward, shaping, over, stopped, codes, made, robust)
+        return RewardState(states, node, frozenset(paid), 0.0), outcome
+
+    @staticmethod
+    def _measured(term: Robust, measure: Callable[[Robust], float] | None) -> float:
+        if measure is None:
+            raise TypeError(f"`{term.name}` is paid here, and nothing measures it")
+        return term.paid(measure(term))
 
     def potential(self, states: Sequence[Sequence[int]], node: int) -> float:
         """``Phi`` of a state."""
@@ -235,6 +258,8 @@ class RewardMachine:
             "discount": self.discount,
             "needs_time_left": self.needs_time_left,
             "missing": list(self.missing),
+            "progress": [p.to_data() for p in self.progress],
+            "robustness": [r.to_data() for r in self.robustness],
         }
 
     @staticmethod
@@ -259,6 +284,7 @@ class RewardMachine:
             made = RewardMachine(
                 programs, payments, shapings, machine,
                 float(data["discount"]), bool(data["needs_time_left"]), tuple(map(str, data["missing"])),
+                tuple(map(Progress.from_data, data["progress"])), tuple(map(Robust.from_data, data["robustness"])),
             )  # fmt: skip
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a reward machine: {error!r}") from error
@@ -266,7 +292,9 @@ class RewardMachine:
         return made
 
     def _check(self) -> None:
-        used = [p.program for p in self.payments if p.kind != "step"] + [s.program for s in self.shapings]
+        used = [p.program for p in self.payments if p.kind != "step"]
+        used += [s.program for s in self.shapings] + [p.program for p in self.progress]
+        used += [r.program for r in self.robustness if r.program != -1]
         size = 0
         if self.machine is not None:
             size = len(self.machine.names)
@@ -280,184 +308,10 @@ class RewardMachine:
             raise ValueError("not a reward machine: a term has no monitor")
         if any(p.kind not in ("task", "safe", "prop", "step") for p in self.payments):
             raise ValueError("not a reward machine: a payment of no known kind")
-        for s in self.shapings:
-            parts = self.programs[s.program].parts
-            if [len(row) for row in s.potentials] != [len(p.verdicts) for p in parts]:
+        tables = [(s.program, s.potentials) for s in self.shapings] + [(p.program, p.distances) for p in self.progress]
+        for program, rows in tables:
+            if [len(row) for row in rows] != [len(p.verdicts) for p in self.programs[program].parts]:
                 raise ValueError("not a reward machine: potentials are missing")
-
-
-# ---------------------------------------------------------------- compilation
-
-
-def compile_reward(agent: AgentIR) -> tuple[RewardMachine, tuple[Diagnostic, ...]]:
-    """The reward machine of an agent (of one without ``reward``: its monitors, no payment), and notes.
-
-    Formulas outside of the fragment, and terms that are not built yet, are named in ``missing`` and in notes (AS0707,
-    AS0709). Raises ``AgentcError`` (AS0702) if an automaton is over budget.
-    """
-    return _Compilation(agent).run()
-
-
-def at_present(f: Formula) -> Formula:
-    """The formula whose monitor holds just when ``f``, which does not look ahead, holds at the last step read."""
-    return formula("F", (and_(LAST, f),))
-
-
-class _Compilation:
-    """The monitors and terms of one agent while they are gathered."""
-
-    def __init__(self, agent: AgentIR) -> None:
-        self.agent = agent
-        self.reward = agent.reward or RewardIR()
-        self.programs: list[MonitorProgram] = []
-        self.number: dict[str, int] = {}
-        self.notes: list[Diagnostic] = []
-        self.missing: list[str] = []
-
-    def run(self) -> tuple[RewardMachine, tuple[Diagnostic, ...]]:
-        for item in self.agent.formulas:
-            operator = unmonitored(item)
-            if operator is not None:
-                self.notes.append(report("AS0709", item.span, name=item.name, backend="monitor", operator=operator))
-                self.missing.append(item.name)
-            else:
-                self._monitor(item.name, item.formula, item.span)
-        payments = self._payments()
-        shapings = self._shapings()
-        machine = self._machine(self.reward.machine) if self.reward.machine is not None else None
-        needs_time_left = any(
-            p.kind == "task" and Verdict.PRESUMABLY_TRUE in self._codes(self.programs[p.program]) for p in payments
-        )
-        return RewardMachine(
-            tuple(self.programs), payments, shapings, machine,
-            self.reward.discount, needs_time_left, tuple(self.missing),
-        ), tuple(self.notes)  # fmt: skip
-
-    def _monitor(self, name: str, f: Formula, span: Span | None) -> int:
-        if name not in self.number:
-            program, notes = compile_monitor(name, f, self.agent.declared, span)
-            self.notes += notes
-            self.number[name] = len(self.programs)
-            self.programs.append(program)
-        return self.number[name]
-
-    def _present(self, f: Formula) -> int | None:
-        """The monitor of a formula at the present step, None if it is not built yet."""
-        used = fragment(normal(f))
-        if not used <= STEPWISE or fragment(f).looks_ahead:
-            ahead = fragment(f).operators & {"last", *FUTURE}
-            beyond = (*used.beyond(STEPWISE), *sorted(ahead))
-            self.notes.append(report("AS0709", None, name=str(f), backend="reward", operator=beyond[0]))
-            self.missing.append(str(f))
-            return None
-        return self._monitor(f"now: {f}", at_present(f), None)
-
-    @staticmethod
-    def _codes(program: MonitorProgram) -> set[int]:
-        """The verdicts that may be seen after a step. Of parts each for itself: a superset."""
-        found: set[int] = set()
-        for part in program.parts:
-            reached, todo = set(), [0]
-            while todo:
-                for s in _successors(part, todo.pop()):
-                    if s not in reached:
-                        reached.add(s)
-                        todo.append(s)
-            found |= {part.verdicts[s] for s in reached}
-        return found
-
-    def _payments(self) -> tuple[Payment, ...]:
-        made: list[Payment] = []
-        for term in self.reward.terms:
-            if term.kind == "step":
-                made.append(Payment("step", term.amount))
-            elif term.kind == "formula":
-                if term.name in self.number:
-                    role = self.agent.formula(term.name).role
-                    kind: Literal["task", "safe"] = "safe" if role == "safe" else "task"
-                    # a behavior is paid like a task, but only tasks are among those that end it together
-                    ends = False if role == "behavior" and term.ends is None else term.ends
-                    made.append(Payment(kind, term.amount, self.number[term.name], ends))
-            elif term.kind == "prop" and term.formula is not None:
-                at = self._present(term.formula)
-                if at is not None:
-                    made.append(Payment("prop", term.amount, at))
-            else:
-                text = f"{term.kind}({term.name or term.formula})"
-                self.notes.append(
-                    report("AS0707", None, term=text, mend="pay the task itself, and `shape` it for denser reward")
-                )
-                self.missing.append(text)
-        return tuple(made)
-
-    def _shapings(self) -> tuple[Shaping, ...]:
-        amounts = {t.name: t.amount for t in self.reward.terms if t.kind == "formula"}
-        made = []
-        for name in self.reward.shape:
-            if name not in self.number:
-                continue
-            item = self.agent.formula(name)
-            program = self.programs[self.number[name]]
-            amount = amounts.get(name, 1.0)
-            if item.role == "safe":
-                amount = abs(amount)
-            pieces = (item.formula,) if len(program.parts) == 1 else split(item.formula)[1]
-            tables = []
-            for piece, part in zip(pieces, program.parts, strict=True):
-                values = potentials(translate_typed(piece, self.agent.declared), amount)
-                tables.append((*values, *(0.0,) * (len(part.verdicts) - len(values))))
-            made.append(Shaping(self.number[name], tuple(tables)))
-        return tuple(made)
-
-    def _machine(self, machine: MachineIR) -> Machine:
-        number = {s.name: i for i, s in enumerate(machine.states)}
-        edges = []
-        for state in machine.states:
-            out = []
-            for e in state.edges:
-                guard = self._present(e.guard)
-                if guard is not None:
-                    out.append(Edge(guard, number[e.target], e.reward))
-            edges.append(tuple(out))
-        accepting = tuple(s.accepting for s in machine.states)
-        values: tuple[float, ...] = ()
-        if machine.name is not None and machine.name in self.reward.shape:
-            ways = [[(e.target, e.reward) for e in out] for out in edges]
-            values = tuple(machine_values(ways, accepting, self.reward.discount))
-        return Machine(tuple(number), accepting, tuple(edges), values)
-
-
-def _successors(part: Any, state: int) -> set[int]:
-    if part.table is not None:
-        return set(part.table[state])
-    found, seen, todo = set(), set(), [part.roots[state]]
-    while todo:
-        ref = todo.pop()
-        if ref < 0:
-            found.add(~ref)
-        elif ref not in seen:
-            seen.add(ref)
-            todo += part.nodes[ref][1:]
-    return found
-
-
-class RewardBackend:
-    """The reward machine of an agent as ``reward.json``."""
-
-    name = "reward"
-    does: Fragment = STEPWISE
-
-    def accepts(self, fragment: Fragment, span: Span | None = None) -> tuple[Diagnostic, ...]:
-        """One diagnostic per operator that needs more than this step and the one before."""
-        return refused(self.name, self.does, fragment, span)
-
-    def emit(self, agent: AgentIR) -> Emission:
-        """The machine; an agent without a reward has its monitors there."""
-        import json
-
-        machine, notes = compile_reward(agent)
-        text = json.dumps(machine.to_data(), indent=1, sort_keys=True) + "\n"
-        return Emission((Artifact("reward.json", text),), notes)
 
 
 def refuse_missing(machine: RewardMachine) -> None:

@@ -103,14 +103,14 @@ def _record(compiled: CompiledAgent, run: Run, path: Path, episodes: int, seed: 
 def _film(compiled: CompiledAgent, run: Run, episodes: int, seed: int, actions: Actions | None) -> None:
     """The first episodes of the evaluation as a GIF in the run's folder."""
     from agentc.lang.diagnostics import AgentcError, report
-    from agentc.runtime.acceptance import actions_of, reads_machines
+    from agentc.runtime.acceptance import actions_of
     from agentc.runtime.cli.waiting import Waiting
     from agentc.runtime.report.animation import animated
     from agentc.runtime.runs import FILM
     from agentc.runtime.shielded import shield_of_run
     from agentc.runtime.training import actor_of
 
-    if reads_machines(compiled.agent):
+    if compiled.agent.reads_machines:
         raise AgentcError([report("AS1555", None, agent=compiled.agent.name)])
     actor, path = actor_of(compiled, run), run.folder / FILM
     with Waiting() as waiting:

@@ -357,7 +357,7 @@ def test_step_before_reset() -> None:
 
 
 def test_what_is_not_built_yet_is_refused() -> None:
-    compiled = agent("signal x : real in [0, 5]\ntask t = F (x > 4)\nreward { t : +1; robustness(t) : 0.1 }")
+    compiled = agent("signal x : real in [0, 5]\ntask t = F count(x > 4) > 3\nreward { t : +1 }")
     with pytest.raises(AgentcError) as error:
         SpecEnv(Scripted([[{"x": 1.0}]]), compiled, signals=read)
     assert codes(error) == ["AS0714"]

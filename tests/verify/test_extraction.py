@@ -213,7 +213,6 @@ LEARNERS = ["q { steps = 4000 }", "q { steps = 30 }", "ppo { steps = 64; rollout
 @pytest.mark.parametrize("train", LEARNERS)
 def test_the_closed_loop_of_a_policy(tmp_path, train):
     """Proved exactly where the greedy policy, let act, does it: the world is deterministic."""
-    from agentc.runtime.acceptance import reads_machines
     from agentc.runtime.learn.policy import Policy
     from agentc.runtime.machine_table import tabulate
     from agentc.runtime.runs import run_of
@@ -227,7 +226,7 @@ def test_the_closed_loop_of_a_policy(tmp_path, train):
     train_agent(compiled, configuration(a), run)
     found = decide(problem_of(a, 0))
     policy = Policy.load(run.folder)
-    env = TaskEnv(compiled, tabulate(compiled), 0, product=True) if reads_machines(a) else SpecEnv.make(compiled)
+    env = TaskEnv(compiled, tabulate(compiled), 0, product=True) if a.reads_machines else SpecEnv.make(compiled)
     observation, _ = env.reset(seed=0)
     ended = False
     while not ended:

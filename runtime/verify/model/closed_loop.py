@@ -17,7 +17,6 @@ from agentc.compiler.agent import AgentIR
 from agentc.compiler.backends.reward_machine import RewardMachine, RewardState
 from agentc.compiler.logic.ir import Formula, Value, postorder
 from agentc.lang.diagnostics import AgentcError, report
-from agentc.runtime.acceptance import reads_machines
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.learn.policy import Policy
 from agentc.runtime.machine_table import tabulate
@@ -67,7 +66,7 @@ class MachineMemory:
     def step(self, memory: RewardState, letter: tuple[bool, ...], terminated: bool) -> tuple[RewardState, bool]:
         """The next state."""
         named = dict(zip(self.atoms, letter, strict=True))
-        after, outcome = self._machine.step(memory, named, terminated=terminated)
+        after, outcome = self._machine.step(memory, named, terminated=terminated, measure=lambda _: 0.0)
         return after, outcome.terminated
 
     def key(self, memory: RewardState) -> Hashable:
@@ -211,7 +210,7 @@ def closed_loop(agent: AgentIR, world: World, folder: Path) -> ClosedLoop:
     memory: Memory
     if any(part.kind == "sequence" for part in policy.architecture.parts):
         raise unexplorable(agent.name, "its policy reads the last steps")
-    if reads_machines(agent):
+    if agent.reads_machines:
         if agent.trains_each:
             raise unexplorable(agent.name, "its policy has episodes of its own for every task")
         memory = TableMemory(compiled, agent.train is not None and agent.train.algorithm == "q")
