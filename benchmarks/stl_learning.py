@@ -47,6 +47,7 @@ OURS = "tgpo"
 BASELINES = ("terminal", "tau-MDP", "F-MDP", "recurrent", "gradient", "cross-entropy")
 COMPARED = tuple(dict((name.partition("_")[0], name) for name in reversed(SEEDS)).values())[::-1]
 """The tasks that the baselines are run on: the first of each class."""
+TASKS = tuple(SEEDS)
 Truths = NDArray[np.bool_]
 Outcome = tuple[Truths, NDArray[np.float64], int, float]
 """Whether each start satisfies, the traces, environment steps of training, its seconds of the processor."""

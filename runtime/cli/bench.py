@@ -20,6 +20,9 @@ BENCHMARKS = {
     "injections": ("injections", "Prompt injection against the decoder and the guard: forbidden calls executed."),
     "masked-gradient": ("masked_gradient", "The policy gradient with and without its mask, in exact arithmetic."),
     "minigrid": ("minigrid", "Steps per second of the vectorised port of MiniGrid beside the package."),
+    "minigrid-learning": (
+        "minigrid_learning", "MiniGrid where plain PPO fails; with names of tasks it runs what is missing.",
+    ),
     "reward-machines": ("reward_machines", "Learning curves from reward machines, against the optimum."),
     "parity": ("parity", "Returns beside the published runs of CleanRL and rl-baselines3-zoo, over ten seeds."),
     "train": ("train", "Steps and updates per second against Stable-Baselines3; what a spec costs in training."),
@@ -37,6 +40,8 @@ BENCHMARKS = {
     "systems": ("systems", "Declared systems: steps, trajectories, gradients and explicit models."),
     "verify": ("verify", "Verdicts and times of ACAS-Xu and ARCH-COMP instances (--data)."),
 }
+LEARNING = {"minigrid-learning": 3, "stl-learning": 5}
+"""Those that run what is missing of the tasks that are named, and print what is recorded; for so many seeds at most."""
 ROUNDS = {"parity": 10}
 """Rounds or seeds where no number is given; 7 elsewhere."""
 
@@ -80,10 +85,10 @@ def command(
         raise AgentcError([report("AS0968", None, name=name, known=known, suggestion=nearest(name, BENCHMARKS))])
     if name == "methods" and len(number) < 2:
         return _methods(number[0] if number else None, form, runs, again)
-    if number and name != "stl-learning":
+    if number and name not in LEARNING:
         raise AgentcError([report("AS1507", None, name=name, number=" ".join(number))])
     counted = ROUNDS.get(name, 7) if rounds is None else rounds
-    rows = _learning(number, counted, runs) if name == "stl-learning" else _rows(name, counted, data)
+    rows = _learning(name, number, counted, runs) if name in LEARNING else _rows(name, counted, data)
     if form == "json":
         import json
 
@@ -100,19 +105,20 @@ def _rows(name: str, rounds: int, data: Path | None) -> list[Row]:
     return rows
 
 
-def _learning(tasks: tuple[str, ...], rounds: int, runs: Path) -> list[Row]:
-    from agentc.benchmarks.stl_tasks import SEEDS
+def _learning(name: str, tasks: tuple[str, ...], rounds: int, runs: Path) -> list[Row]:
     from agentc.lang.spelling import nearest
 
-    for task in tasks:
-        if task not in SEEDS:
-            known = ", ".join(SEEDS)
-            raise AgentcError([report("AS0968", None, name=task, known=known, suggestion=nearest(task, SEEDS))])
     try:
-        from agentc.benchmarks.stl_learning import run
+        module = import_module(f"agentc.benchmarks.{BENCHMARKS[name][0]}")
     except ImportError as error:
         raise missing_extra(error) from error
-    return run(tasks, min(rounds, 5), runs / "stl-learning")
+    for task in tasks:
+        if task not in module.TASKS:
+            suggestion = nearest(task, module.TASKS)
+            known = ", ".join(module.TASKS)
+            raise AgentcError([report("AS0968", None, name=task, known=known, suggestion=suggestion)])
+    rows: list[Row] = module.run(tasks, min(rounds, LEARNING[name]), runs / name)
+    return rows
 
 
 def _methods(number: str | None, form: str, runs: Path, again: bool) -> int:

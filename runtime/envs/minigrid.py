@@ -28,7 +28,7 @@ from agentc.runtime.envs.minigrid_batch import VIEW, GridWorld, in_port, kind_in
 from agentc.runtime.envs.minigrid_layouts import UNDRAWN, undrawn
 from agentc.runtime.envs.minigrid_signals import MEMBERS
 from agentc.runtime.envs.minigrid_view import can_replace, egocentric
-from agentc.runtime.envs.minigrid_words import WORDS, words
+from agentc.runtime.envs.minigrid_words import COLOURS, WORDS, named, words
 from agentc.runtime.envs.registry import EngineArgument, SignalReader, unknown_id
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
 DIRECTIONS = ("right", "down", "left", "up")
 CARRIED = ("key", "ball", "box")
-COLOURS = tuple(sorted(COLOR_NAMES))
 
 
 class MiniGridReader:
@@ -111,6 +110,10 @@ class MiniGridReader:
         ahead = self._ahead()
         return "none" if ahead is None else ahead.color
 
+    def _front_named(self) -> Value:
+        ahead = self._ahead()
+        return ahead is not None and bool(named(self._env.mission)[COLOURS.index(ahead.color)])
+
     def _ahead(self) -> Any:
         (x, y), (dx, dy) = self._env.agent_pos, _STEPS[self._env.agent_dir]
         return self._env.grid.get(x + dx, y + dy)
@@ -161,7 +164,7 @@ class ArrayObservation(gymnasium.ObservationWrapper[dict[str, Any], int, dict[st
             "direction": spaces.Discrete(4),
         }
         if full:
-            parts["carrying"] = spaces.Discrete(1 + len(CARRIED) * len(COLOURS))
+            parts["carrying"] = spaces.Discrete(1 + len(CARRIED) * len(COLOR_NAMES))
         mission = given["mission"]
         self._tells = (
             isinstance(mission, BabyAIMissionSpace) or getattr(mission, "ordered_placeholders", None) is not None
@@ -230,7 +233,7 @@ class MiniGridBinding:
     )
     signals = (
         "carrying", "carrying_color", "door", "doors", "open_doors", "locked_doors", "tile", "front", "front_color",
-        "x", "y", "direction", "mission", "steps", "solved", "action",
+        "front_named", "x", "y", "direction", "mission", "steps", "solved", "action",
     )  # fmt: skip
 
     def ids(self) -> tuple[str, ...]:

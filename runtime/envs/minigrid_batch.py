@@ -31,7 +31,7 @@ from agentc.runtime.envs.minigrid_layouts import MARGIN, Layout, Layouts
 from agentc.runtime.envs.minigrid_rules import DROP, PICKUP, TOGGLE, Moment, rule_of
 from agentc.runtime.envs.minigrid_signals import GridSignals
 from agentc.runtime.envs.minigrid_view import can_replace
-from agentc.runtime.envs.minigrid_words import words
+from agentc.runtime.envs.minigrid_words import COLOURS, named, words
 from agentc.runtime.learn.episodes import generator_state, packed, restore_generator, unpacked
 
 VIEW = 7
@@ -87,6 +87,8 @@ class GridWorld:
         self.doors = np.full((n, 1), -1, np.int64)
         """The cells of the doors of each row, in reading order; -1 where there are no more."""
         self.missions: list[str] = [""] * n
+        self.named = np.zeros((n, len(COLOURS)), np.bool_)
+        """Which colours the missions name."""
         self.paid, self.action = np.zeros(n, np.bool_), np.full(n, -1, np.int64)
         """Whether the task paid on the last step, and the last action (-1 at the beginning)."""
         self._words = np.zeros((n, *(parts["mission"].shape or ())), np.float32) if self._tells else None
@@ -249,7 +251,7 @@ class GridWorld:
             self.doors = np.pad(self.doors, ((0, 0), (0, more)), constant_values=-1)
         self.doors[row] = -1
         self.doors[row, : len(layout.doors)] = layout.doors
-        self.missions[row] = layout.mission
+        self.missions[row], self.named[row] = layout.mission, named(layout.mission)
         if self._words is not None:
             self._words[row] = words(layout.mission)
 
@@ -270,6 +272,7 @@ class GridWorld:
         self._flat, self._inside = self.cells.reshape(-1), self.hidden.reshape(-1)
         self._held_inside = np.array(state["inside"])
         self.missions = list(unpacked(state["missions"]))
+        self.named = np.stack([named(mission) for mission in self.missions])
         if self._words is not None:
             self._words = np.stack([words(mission) for mission in self.missions])
         for row, given in enumerate(unpacked(state["generators"])):

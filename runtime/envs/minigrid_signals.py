@@ -14,19 +14,18 @@ from minigrid.core.constants import IDX_TO_OBJECT
 from numpy.typing import NDArray
 
 from agentc.runtime.envs import minigrid_cells as cell
+from agentc.runtime.envs.minigrid_words import COLOURS
 
 if TYPE_CHECKING:
     from agentc.runtime.envs.minigrid_batch import GridWorld
 
-_COLOURS = ("none", "red", "green", "blue", "purple", "yellow", "grey")
-
 MEMBERS: dict[str, tuple[str, ...]] = {
     "carrying": ("none", "key", "ball", "box"),
-    "carrying_color": _COLOURS,
+    "carrying_color": COLOURS,
     "door": ("none", "locked", "closed", "open"),
     "tile": ("empty", "floor", "door", "goal", "lava"),
     "front": ("empty", "wall", "floor", "door", "key", "ball", "box", "goal", "lava"),
-    "front_color": _COLOURS,
+    "front_color": COLOURS,
     "direction": ("right", "down", "left", "up"),
     "action": ("left", "right", "forward", "pickup", "drop", "toggle", "done"),
 }
@@ -59,7 +58,7 @@ class GridSignals:
             name: getattr(self, f"_{name}")
             for name in (
                 "carrying", "carrying_color", "door", "doors", "open_doors", "locked_doors", "tile", "front",
-                "front_color", "x", "y", "direction", "mission", "steps", "solved", "action",
+                "front_color", "front_named", "x", "y", "direction", "mission", "steps", "solved", "action",
             )
         }  # fmt: skip
 
@@ -104,6 +103,11 @@ class GridSignals:
 
     def _front_color(self) -> NDArray[Any]:
         return _COLOUR[self._world.look(self._world.front())]
+
+    def _front_named(self) -> NDArray[Any]:
+        world = self._world
+        found: NDArray[np.bool_] = world.named[np.arange(world.num_envs), self._front_color()]
+        return found
 
     def _x(self) -> NDArray[Any]:
         return self._world.position()[0].astype(np.float64)

@@ -25,3 +25,14 @@ def words(mission: str) -> NDArray[np.float32]:
     for word in mission.replace(",", " ").lower().split():
         bag[_WORD_INDEX.get(word, len(WORDS))] = 1.0
     return bag
+
+
+COLOURS = ("none", "red", "green", "blue", "purple", "yellow", "grey")
+"""The members of the signals of colours."""
+
+
+@cache
+def named(mission: str) -> NDArray[np.bool_]:
+    """Which of :data:`COLOURS` are among the words of a mission, ``(7,)``. The array is shared: copy it to keep it."""
+    bag = words(mission)
+    return np.array([bool(bag[_WORD_INDEX[colour]]) if colour in _WORD_INDEX else False for colour in COLOURS])

@@ -201,4 +201,4 @@ def test_listing_without_minigrid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "minigrid", None)
     entry = next(e for e in list_environments() if e.name == "minigrid")
     assert entry.ids == () and entry.install == "pip install agentspec-compiler[minigrid]"
-    assert len(entry.signals) == 16
+    assert len(entry.signals) == 17
