@@ -60,6 +60,8 @@ _ROWS = (
           "units are glued to numbers: `{joined}`"),
     Entry("AS0133", "too-many-errors", _N, "more than {limit} errors: the rest of this file was not looked at"),
     Entry("AS0134", "comma-between-items", _E, "a comma does not separate items", "separate them by `;` or a new line"),
+    Entry("AS0135", "condition-behind-block", _E, "the condition of `train {algorithm}` stands behind its block",
+          "write `train {algorithm} {condition} {{ ... }}`"),
     Entry("AS0140", "file-not-found", _E, "there is no file `{path}`"),
     Entry("AS0141", "not-a-file", _E, "`{path}` is not a file"),
     Entry("AS0142", "unreadable-file", _E, "`{path}` cannot be read: {reason}"),

@@ -15,6 +15,7 @@ from agentc.lang.expected import SYMBOLS, describe, enumerate_words, operand_exp
 from agentc.lang.lalr import END
 from agentc.lang.layout import SEPARATOR, separate
 from agentc.lang.lexer import BAD, Token
+from agentc.lang.misplaced_clause import condition_behind_block
 from agentc.lang.parse_state import WINDOW, ParseState
 from agentc.lang.source import Span
 from agentc.lang.spelling import nearest
@@ -71,6 +72,7 @@ class Mender:
         if token.kind == BAD:
             return self._skip_bad(i, token)
         finders = (
+            self._condition_behind_block,
             self._misspelt_item,
             self._missing_separator,
             self._wrong_equals,
@@ -115,6 +117,13 @@ class Mender:
             if self._works(i, put, 1, needed=1):
                 return Mend(i, i + 1, put, self.unexpected(token))
         return None
+
+    def _condition_behind_block(self, i: int, token: Token, *_: object) -> Mend | None:
+        """``train ppo { ... } until proved(f)``."""
+        found = condition_behind_block(self.state, i)
+        if found is None or not self._works(i, [], found[0] - i, needed=1):
+            return None
+        return Mend(i, found[0], [], found[1])
 
     def _misspelt_item(self, i: int, token: Token, previous: Token | None, expected: frozenset[str]) -> Mend | None:
         """``agnt Foo {``, ``tsk reach = ...``: the first word of an item."""

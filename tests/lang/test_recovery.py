@@ -265,6 +265,7 @@ def test_fixes_mend():
         "task t = F[0, inf] a", "prop a = (b]", "prop a = (b", "train ppo { a = 1, b = 2 }", "prop a = b prop c = d",
         "env f('abc')", "tsk t = F p", "task t = alwys a", "task t = F[3] a", r'env f("a\d")', "signal x real",
         "prop a = x > 1.", "prop a = b)", "reward { a : 1 b : 2 }", "prop a = b implies c",
+        "train ppo { a = 1 } until proved(f)", "train q { a = [1] } until satisfaction(f) >= 0.5; prop g = h",
     ]:  # fmt: skip
         source = Source("f", f"agent A {{ {text} }}") if "//" not in text else Source("f", f"agent A {{ {text}\n}}")
         (found,) = parse(source).diagnostics
