@@ -9,11 +9,13 @@ none. What counts:
   0.001), for five lines of the log, while no task is satisfied in a window: nothing new will be tried;
 - *divergence*: the policy moves by more than 10 nats in an update, or the squared error of the values is 10,000 times
   what returns explain, for three lines;
+- *gradient*, of a controller that is trained through a declared system: none is left for five lines, while most
+  rollouts break a formula: its outputs are stuck at the ends of their ranges;
 - *return*, where there are no tasks: it was better, by half of what it is at most, and has been at its least for a
   fifth of the run.
 
-The first three need whole windows; where a teacher or a reset changes the tasks, only entropy and divergence count. A
-line of the log is all that is read, so that a resumed run knows what was before from ``metrics.jsonl``.
+The first three need whole windows; where a teacher or a reset changes the tasks, only entropy, divergence and gradient
+count. A line of the log is all that is read, so that a resumed run knows what was before from ``metrics.jsonl``.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ SMALL_DEVIATION = 1e-3
 FAR = 10.0
 """Nats that a policy moves in one update, of which no update of a clipped objective comes near."""
 UNEXPLAINED = 1e4
-ENTROPY_LINES, DIVERGENCE_LINES = 5, 3
+ENTROPY_LINES, DIVERGENCE_LINES, GRADIENT_LINES = 5, 3, 5
 FLAT_SHARE = 0.2
 NEAR_LEAST = 0.01
 """Of the range that the return has had: what counts as being at its least."""
@@ -63,7 +65,7 @@ class Sentinel:
         self._head: ActionHead | None = None
         self._began = False
         self._best: dict[str, float] = {}
-        self._still = self._wild = 0
+        self._still = self._wild = self._stuck = 0
         self._low = self._high = math.nan
         self._flat_since: int | None = None
         self.sign: Sign | None = None
@@ -90,7 +92,7 @@ class Sentinel:
         steps, episodes, learning = int(line["steps"]), line.get("episodes", {}), line.get("learning", {})
         full = int(episodes.get("episodes", 0)) >= WINDOW
         satisfied = episodes.get("satisfied", {}) if full else {}
-        signs = [self._divergence(learning, episodes), self._entropy(learning, satisfied)]
+        signs = [self._divergence(learning, episodes), self._entropy(learning, satisfied), self._gradient(learning)]
         if full and not self._changing:
             signs += [self._fallen(satisfied, episodes.get("violated", {})), self._flat(episodes, steps)]
         return next((Sign(name, clause, steps) for name, clause in filter(None, signs)), None)
@@ -102,7 +104,7 @@ class Sentinel:
         for line in read_metrics(self._folder):
             if int(line["steps"]) < steps:
                 self.read(line)
-        self._still = self._wild = 0  # of what ended a run before, nothing is held against it
+        self._still = self._wild = self._stuck = 0  # of what ended a run before, nothing is held against it
 
     def _fallen(self, satisfied: Mapping[str, float], violated: Mapping[str, float]) -> tuple[str, str] | None:
         found = None
@@ -143,6 +145,14 @@ class Sentinel:
         if far:
             return "divergence", f"the policy moves by {moved:.3g} nats in an update"
         return "divergence", f"the squared error of the values is {error:.3g}, and returns explain {size:.3g}"
+
+    def _gradient(self, learning: Mapping[str, float]) -> tuple[str, str] | None:
+        norm, share = learning.get("grad_norm"), learning.get("satisfied")
+        gone = norm == 0.0 and share is not None and share < HIGH
+        self._stuck = self._stuck + 1 if gone else 0
+        if self._stuck < GRADIENT_LINES:
+            return None
+        return "gradient", f"no gradient is left, and {1 - (share or 0.0):.0%} of the rollouts break a formula"
 
     def _range(self, episodes: Mapping[str, Any]) -> None:
         mean = episodes.get("mean_return")

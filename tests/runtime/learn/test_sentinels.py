@@ -7,7 +7,7 @@ import pytest
 from agentc.runtime.learn.checkpoint import load
 from agentc.runtime.learn.off_policy_config import TD3Config
 from agentc.runtime.learn.ppo import PPOConfig
-from agentc.runtime.learn.sentinels import DIVERGENCE_LINES, ENTROPY_LINES, Sentinel
+from agentc.runtime.learn.sentinels import DIVERGENCE_LINES, ENTROPY_LINES, GRADIENT_LINES, Sentinel
 from agentc.runtime.learn.train import Finish, train
 
 from .environments import Target, vector_of
@@ -54,6 +54,16 @@ def test_an_unfinished_window_says_nothing(sentinel):
 
 def test_all_episodes_violate_what_was_kept(sentinel):
     assert seen(sentinel, [line(k, 0.5, v) for k, v in enumerate((1.0, 0.6, 0.2, 0.9, 1.0))]) == ("violations", 4)
+
+
+@pytest.mark.parametrize(("norm", "satisfied", "found"), [
+    (0.0, 0.1, ("gradient", GRADIENT_LINES - 1)), (1e-9, 0.1, None), (0.0, 1.0, None), (0.0, None, None),
+])  # fmt: skip
+def test_no_gradient_is_left_though_rollouts_break_a_formula(sentinel, norm, satisfied, found):
+    lines = [line(k, grad_norm=norm) for k in range(20)]
+    for row in lines:
+        row["learning"] |= {} if satisfied is None else {"satisfied": satisfied}
+    assert seen(sentinel, lines) == found
 
 
 def test_all_episodes_violate_as_ever(sentinel):
