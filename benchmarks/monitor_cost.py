@@ -60,8 +60,8 @@ def timed(env: SpecVectorEnv) -> Clock:
     clock = Clock()
     calls: list[tuple[Any, tuple[str, ...]]] = [(source, ("step", "reset")) for source in env._sources]
     calls += [(env.rewards, ("step", "reset")), (env._columns, ("put", "read"))]
-    calls += [(env, ("_write_added", "_statistics", "_possible"))]
-    calls += [(env._coverage, ("mark", "prune")), (env._robust, ("step", "begin", "end"))]
+    calls += [(env, ("_write_added", "_statistics", "_possible", "_mark"))]
+    calls += [(env._coverage, ("prune",)), (env._robust, ("step", "begin", "end"))]
     for owner, names in calls:
         for name in names:
             if hasattr(owner, name):

@@ -18,6 +18,7 @@ from agentc.compiler.backends.reward_machine import RewardMachine, refuse_missin
 from agentc.compiler.logic.verdict import Verdict
 from agentc.runtime.monitor import Batch, Monitor
 from agentc.runtime.reward_robustness import MeasuredSteps
+from agentc.runtime.spec_observation import AutomatonCode
 
 Mask = NDArray[np.bool_]
 Letters = NDArray[np.bool_]
@@ -43,15 +44,22 @@ class RewardStep:
 class RewardMonitor:
     """The reward of N environments, with the monitors of the agent's formulas in :attr:`monitor`.
 
-    Raises ``AgentcError`` (AS0714) if the machine has terms that are not built yet and ``partial`` is not set.
+    ``code`` lays out what is observed of their states. Raises ``AgentcError`` (AS0714) if the machine has terms that
+    are not built yet and ``partial`` is not set.
     """
 
     def __init__(
-        self, machine: RewardMachine, num_envs: int, signals: Iterable[SignalIR] = (), *, partial: bool = False
+        self,
+        machine: RewardMachine,
+        num_envs: int,
+        signals: Iterable[SignalIR] = (),
+        *,
+        partial: bool = False,
+        code: AutomatonCode | None = None,
     ) -> None:
         if not partial:
             refuse_missing(machine)
-        self.machine, self.num_envs = machine, num_envs
+        self.machine, self.num_envs, self._code = machine, num_envs, code
         signals = tuple(signals)
         self.monitor = Monitor(machine.programs, num_envs, signals)
         self._paid = np.zeros((len(machine.payments), num_envs), np.bool_)
@@ -99,7 +107,8 @@ class RewardMonitor:
         time_limit: Mask | None = None,
         truncated: Mask | None = None,
     ) -> RewardStep:
-        """Read one step in all environments: signals, or truth values ``(N, atoms)`` in the order of the monitor's.
+        """Read one step in all environments: signals, truth values ``(N, atoms)`` in the order of the monitor's, or
+        packed letters ``(N,)`` (:meth:`~agentc.runtime.monitor.Monitor.step_packed`).
 
         Robustness takes signals: ``ValueError`` where a reward has it and only truth values come.
 
@@ -188,8 +197,16 @@ class RewardMonitor:
             self._measured.restore({k[9:]: a for k, a in state.items() if k.startswith("measured/")})
         self.monitor.restore({k[8:]: a for k, a in state.items() if k.startswith("monitor/")})
 
+    def observe(self, out: NDArray[np.float32]) -> None:
+        """Write the automata's states, as :class:`AutomatonCode` lays them out, to ``out`` ``(N, size)``."""
+        assert self._code is not None
+        states = [self.monitor.states(row) for row in range(len(self.monitor.programs))]
+        self._code.batch(states, self.node, out)
+
     def _read(self, valuations: Batch | Letters, active: Mask | None) -> NDArray[np.uint8]:
         if isinstance(valuations, np.ndarray):
+            if valuations.ndim == 1:
+                return self.monitor.step_packed(valuations, active)
             return self.monitor.step_letters(valuations, active)
         return self.monitor.step(valuations, active)
 

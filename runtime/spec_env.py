@@ -200,7 +200,7 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         paid = own if self._own_reward else outcome.reward
         self._return += paid
         said = self._said(letter, outcome.codes)
-        said["reward"] = {**self._sources(before, self._state, outcome), "environment": own}
+        said["reward"] = {**self._sources(outcome), "environment": own}
         if self._costs:
             assert previous is not None
             said["costs"] = costs_of_step(self._costs, previous, self._valuation)
@@ -276,20 +276,14 @@ class SpecEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             said["machine"] = self._machine.machine.names[self._state.node]
         return said
 
-    def _sources(self, before: RewardState, after: RewardState, outcome: Outcome) -> dict[str, float]:
-        """What each source paid: the differences that the machine's step made."""
+    def _sources(self, outcome: Outcome) -> dict[str, float]:
+        """What each source paid."""
         paid: dict[str, float] = {}
-        newly = after.paid - before.paid
-        for at, term in enumerate(self._machine.payments):
-            name = self._payers[at]
-            due = term.kind == "step" or at in newly
-            if term.kind == "prop":
-                due = Verdict(outcome.codes[term.program]).holds
-            paid[name] = paid.get(name, 0.0) + (term.amount if due else 0.0)
-        for measure, amount in zip(self._machine.graded, (*outcome.progress, *outcome.robustness), strict=True):
-            paid[measure.name] = paid.get(measure.name, 0.0) + amount
+        names = (*self._payers, *(term.name for term in self._machine.graded))
+        for name, amount in zip(names, outcome.paid, strict=False):
+            paid[name] = paid.get(name, 0.0) + amount
         if self._machine.machine is not None:
-            paid["machine"] = outcome.reward - sum(paid.values())
+            paid["machine"] = outcome.paid[-1]
         paid["shaping"] = outcome.shaping
         return paid
 

@@ -34,7 +34,8 @@ from agentc.runtime.learn.seeding import training_seeds
 from agentc.runtime.learn.statistics import FiguresByName
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.learn.vector import Array, Observation, Options, StepBatch
-from agentc.runtime.reward import RewardMonitor, RewardStep
+from agentc.runtime.reward import RewardStep
+from agentc.runtime.reward_table import RewardTable
 from agentc.runtime.shield import ShieldState, ShieldTable
 from agentc.runtime.shielded import fitting, joined, numbers_of
 from agentc.runtime.spec_declared import DeclaredRows
@@ -42,6 +43,7 @@ from agentc.runtime.spec_env import payers, time_limit_of
 from agentc.runtime.spec_observation import AUTOMATON, OBSERVATION, TIME_LEFT, AutomatonCode, Layout, Mode
 from agentc.runtime.spec_rows import Rows, world_rows
 from agentc.runtime.spec_signals import SignalFunction, SignalSource, bounds, needed_signals
+from agentc.runtime.stepping import PACKED_ATOMS
 from agentc.runtime.watching import Coverage, Watched, judged_robustness
 
 REMEMBERED_LETTERS = 1 << 16
@@ -99,7 +101,8 @@ class SpecVectorEnv:
         self._logs = [EpisodeLog(env, replay=True) for env in self._envs]
         self.options: Options | None = None
         """Called with an environment's number before its reset; what it returns goes there as ``options``."""
-        self.rewards = RewardMonitor(machine, num_envs, self.compiled.agent.declared)
+        self._code = AutomatonCode(machine)
+        self.rewards = RewardTable(machine, num_envs, self.compiled.agent.declared, self._code)
         """The reward of all environments, with the monitors of the formulas in ``rewards.monitor``."""
         self._sources = [SignalSource(env, self.compiled, names, signals) for env in self._envs]
         labeller = Labeller(self.rewards.monitor.atoms, self.compiled.agent.declared)
@@ -108,7 +111,6 @@ class SpecVectorEnv:
         self._columns: _Letters | _Columns | Rows
         self._columns = self._rows or (_Letters(self._sources, labeller) if remembers else _Columns(self._sources))
         self.horizon = time_limit_of(made, self.compiled, horizon)
-        self._code = AutomatonCode(machine)
         self._layout = Layout(made.observation_space, self._code, observation, machine.needs_time_left)
         self.observation_space: gymnasium.Space[Any] = self._layout.space
         self.action_space: gymnasium.Space[Any] = made.action_space
@@ -193,7 +195,7 @@ class SpecVectorEnv:
         self.action_mask = self._masked()
         read = self._columns.read()
         self._possible(self.rewards.reset(read))
-        self._coverage.mark()
+        self._mark()
         if self._costs is not None:
             self._costs.begin(_numeric(read))
         if self._robust is not None:
@@ -229,7 +231,7 @@ class SpecVectorEnv:
         read = columns.read()
         done = self.rewards.step(read, terminated, limit, truncated)
         self._possible(done.codes)
-        self._coverage.mark()
+        self._mark()
         if self._robust is not None:
             self._robust.step(_numeric(read))
         costs = {} if self._costs is None else self._costs.step(_numeric(read))
@@ -259,7 +261,7 @@ class SpecVectorEnv:
             self._lengths[ended] = 0
             read = columns.read()
             self._possible(self.rewards.reset(read, ended))
-            self._coverage.mark()
+            self._mark()
             if self._costs is not None:
                 self._costs.begin(_numeric(read), ended)
             if self._robust is not None:
@@ -398,25 +400,29 @@ class SpecVectorEnv:
 
     def _possible(self, codes: NDArray[np.uint8]) -> None:
         """Raise :class:`AgentcError` (AS0708) where values have been read that the declared types rule out."""
-        if codes.size and codes.max() >= OUTSIDE_CODE:
+        if not self.rewards.by_table and codes.size and codes.max() >= OUTSIDE_CODE:
             env = int(np.argwhere(codes == OUTSIDE_CODE)[0, 1])
             raise AgentcError([report("AS0708", None, env=env, values=self._columns.shown(env))])
+
+    def _mark(self) -> None:
+        """Note the monitors' states, where there may be new ones."""
+        if self.rewards.news():
+            self._coverage.mark()
 
     def _statistics(self, done: RewardStep) -> dict[str, Array]:
         info: dict[str, Array] = {"return": self._returns.copy(), "length": self._lengths.copy()}
         for key, row, is_safe in self._judged:
             codes = done.codes[row]
             info[key] = codes == int(Verdict.FALSE) if is_safe else codes >= int(Verdict.PRESUMABLY_TRUE)
+        earned = self.rewards.earned
         for name, sources in self._sources_paid:
-            info[f"reward/{name}"] = self.rewards.earned[sources].sum(axis=0)
+            info[f"reward/{name}"] = earned[sources[0]].copy() if len(sources) == 1 else earned[sources].sum(axis=0)
         return info if self._costs is None else info | self._costs.sums()
 
     def _write_added(self, buffer: _Buffer) -> None:
         """The automata's states and the time left, of the present step."""
         if buffer.code is not None:
-            monitor = self.rewards.monitor
-            states = [monitor.states(row) for row in range(len(monitor.programs))]
-            self._code.batch(states, self.rewards.node, buffer.code)
+            self.rewards.observe(buffer.code)
         if buffer.time_left is not None:
             assert self.horizon is not None
             buffer.time_left[:, 0] = np.maximum(0.0, (self.horizon - self._lengths) / self.horizon)
@@ -494,8 +500,11 @@ class _Letters:
         self._sources, self._labeller = sources, labeller
         self._names, self._signals = sources[0].names, sources[0].signals
         self._rows: list[list[Value]] = [[] for _ in sources]
-        self._letters = np.zeros((len(sources), len(labeller.atoms)), np.bool_)
-        self._known: dict[tuple[Value, ...], NDArray[np.bool_]] = {}
+        width = len(labeller.atoms)
+        self._packs = width <= PACKED_ATOMS
+        kind = np.uint8 if width <= 8 else np.uint16
+        self._letters = np.zeros(len(sources), kind) if self._packs else np.zeros((len(sources), width), np.bool_)
+        self._known: dict[tuple[Value, ...], Array | int] = {}
 
     def put(self, i: int, values: list[Value]) -> None:
         """The values of environment ``i``."""
@@ -513,15 +522,16 @@ class _Letters:
         """The values of environment ``i`` in words."""
         return ", ".join(f"{name} = {value}" for name, value in zip(self._names, self._rows[i], strict=True))
 
-    def read(self) -> NDArray[np.bool_]:
-        """The letters ``(N, atoms)``, atoms in the order of the monitor's."""
+    def read(self) -> Array:
+        """The letters, atoms in the order of the monitor's: packed ``(N,)``, or ``(N, atoms)`` where they are many."""
         return self._letters
 
-    def _labelled(self, i: int, values: list[Value]) -> NDArray[np.bool_]:
+    def _labelled(self, i: int, values: list[Value]) -> Array | int:
         self._sources[i].check(values)
         columns = zip(self._names, self._signals, values, strict=True)
         batch = {name: encode(name, signal, [value]) for name, signal, value in columns}
-        return np.array(self._labeller(batch, out=np.zeros((1, len(self._labeller.atoms)), np.bool_))[0])
+        letter = self._labeller(batch, out=np.zeros((1, len(self._labeller.atoms)), np.bool_))[0]
+        return int("".join("01"[bit] for bit in letter.astype(int)) or "0", 2) if self._packs else np.array(letter)
 
 
 class _Buffer:

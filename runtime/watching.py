@@ -12,17 +12,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agentc.compiler.agent import AgentIR
+from agentc.compiler.backends.monitor import MonitorProgram
 from agentc.compiler.logic.ir import signals as read_by
 from agentc.compiler.signals.robustness import Robustness, compile_robustness
 from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.learn.statistics import FiguresByName
-from agentc.runtime.monitor import Monitor
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -73,10 +73,27 @@ class Watched:
         return found
 
 
+class Watching(Protocol):
+    """Monitors whose states can be looked at."""
+
+    @property
+    def programs(self) -> Sequence[MonitorProgram]:
+        """The programs of the formulas."""
+        ...
+
+    def states(self, row: int) -> list[NDArray[np.intp]]:
+        """The states ``(N,)`` of each part of a formula's monitor."""
+        ...
+
+    def sizes(self, row: int) -> list[int]:
+        """The number of states of each part."""
+        ...
+
+
 class Coverage:
     """The states of a monitor's automata that were met, for the formulas of ``names``."""
 
-    def __init__(self, monitor: Monitor, names: Iterable[str]) -> None:
+    def __init__(self, monitor: Watching, names: Iterable[str]) -> None:
         wanted = set(names)
         self._rows = [row for row, program in enumerate(monitor.programs) if program.name in wanted]
         self._monitor = monitor

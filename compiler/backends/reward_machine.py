@@ -80,8 +80,8 @@ class Outcome:
     """What one step paid.
 
     ``reward`` is without the ``shaping``. ``terminated``: nothing follows and nothing is bootstrapped;
-    ``truncated``: the episode stops here and the value of what would follow is bootstrapped. ``progress`` and
-    ``robustness`` are the parts of the reward that these terms paid, in their order.
+    ``truncated``: the episode stops here and the value of what would follow is bootstrapped. ``paid`` is what made the
+    reward: of each payment, of each term by degree, and of the explicit machine.
     """
 
     reward: float
@@ -89,8 +89,7 @@ class Outcome:
     terminated: bool
     truncated: bool
     codes: tuple[int, ...]
-    progress: tuple[float, ...] = ()
-    robustness: tuple[float, ...] = ()
+    paid: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,22 +152,27 @@ class RewardMachine:
             raise ValueError("the letter has values that the declared types rule out")
         paid = set(state.paid)
         reward = state.owed
+        parts = [0.0] * len(self.payments)
         ended = False
         shared: list[bool] = []  # tasks that end the episode when all of them are final
         for at, term in enumerate(self.payments):
             if term.kind == "step":
+                parts[at] = term.amount
                 reward += term.amount
                 continue
             verdict = Verdict(codes[term.program])
             if term.kind == "prop":
-                reward += term.amount if verdict.holds else 0.0
+                parts[at] = term.amount if verdict.holds else 0.0
+                reward += parts[at]
             elif term.kind == "safe":
                 if verdict is Verdict.FALSE:
-                    reward += term.amount if at not in paid else 0.0
+                    parts[at] = term.amount if at not in paid else 0.0
+                    reward += parts[at]
                     paid.add(at)
                     ended = ended or term.ends is not False
             else:
                 if verdict is Verdict.TRUE and at not in paid:
+                    parts[at] = term.amount
                     reward += term.amount
                     paid.add(at)
                 if term.ends is None:
@@ -184,6 +188,7 @@ class RewardMachine:
         if over:
             for at, term in enumerate(self.payments):
                 if term.kind == "task" and at not in paid and Verdict(codes[term.program]).holds:
+                    parts[at] = term.amount
                     reward += term.amount
                     paid.add(at)
         made = tuple(
@@ -195,7 +200,7 @@ class RewardMachine:
         after = 0.0 if over else self.potential(states, node)
         shaping = self.discount * after - self.potential(state.states, state.node)
         stopped = not over and (time_limit or truncated)
-        outcome = Outcome(reward, shaping, over, stopped, codes, made, robust)
+        outcome = Outcome(reward, shaping, over, stopped, codes, (*parts, *made, *robust, state.owed + earned))
         return RewardState(states, node, frozenset(paid), 0.0), outcome
 
     @staticmethod

@@ -79,6 +79,8 @@ class GridSignals:
 
     def _door(self) -> NDArray[Any]:
         world = self._world
+        if world.doors.shape[1] == 1:
+            return _DOOR[self._door_cells()[:, 0]]
         x, y = world.position()
         door_x, door_y = world.position(world.doors)
         far = np.abs(door_x - x[:, None]) + np.abs(door_y - y[:, None])

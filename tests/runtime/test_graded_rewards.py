@@ -114,8 +114,9 @@ def test_vectorised_is_the_reference_on_random_traces():
                 )
                 assert step.reward[i] == pytest.approx(outcome.reward, abs=1e-12)
                 assert (step.terminated[i], step.truncated[i]) == (outcome.terminated, outcome.truncated)
-                paid["progress"] += any(outcome.progress)
-                for t, amount in zip(machine.robustness, outcome.robustness, strict=True):
+                made, robust = np.split(outcome.paid[len(machine.payments) : -1], [len(machine.progress)])
+                paid["progress"] += made.any()
+                for t, amount in zip(machine.robustness, robust, strict=True):
                     paid["whole" if t.whole else "steps"] += amount != 0
                     assert math.isfinite(amount)
             ended = step.terminated | step.truncated
@@ -217,7 +218,7 @@ def amounts(machine, *word):
     paid = []
     for letter in found[1:]:
         state, outcome = machine.step(state, letter)
-        paid.append(sum(outcome.progress))
+        paid.append(sum(outcome.paid))
     return paid
 
 
