@@ -1,7 +1,7 @@
-"""A spec on N environments at once: they are stepped in one loop, everything that the spec adds is vectorised.
+"""A spec on N environments at once: copies in one loop or rows of arrays; what the spec adds is vectorised.
 
 :class:`SpecVectorEnv` is what the learners here take (:class:`agentc.runtime.learn.vector.VectorEnv`);
-:class:`SpecGymVector` is the same as a ``gymnasium.vector.VectorEnv`` for other people's.
+:class:`~agentc.runtime.spec_gym_vector.SpecGymVector` is the same as a ``gymnasium.vector.VectorEnv`` for others.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode
-from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from agentc.compiler.agent import AgentIR
 from agentc.compiler.backends.monitor import OUTSIDE_CODE
-from agentc.compiler.logic.ir import Value
 from agentc.compiler.logic.ir import signals as read_by
 from agentc.compiler.logic.verdict import Verdict
 from agentc.compiler.systems.commands import Numbering
@@ -27,26 +24,25 @@ from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.costs import Costs
 from agentc.runtime.envs.declared import DeclaredEnv
 from agentc.runtime.envs.registry import environment_of
-from agentc.runtime.labelling import Labeller, encode
-from agentc.runtime.learn.episodes import EpisodeLog
+from agentc.runtime.labelling import Labeller
 from agentc.runtime.learn.resets.snapshots import Replayed
 from agentc.runtime.learn.seeding import training_seeds
 from agentc.runtime.learn.statistics import FiguresByName
 from agentc.runtime.learn.trajectory import parts
 from agentc.runtime.learn.vector import Array, Observation, Options, StepBatch
+from agentc.runtime.observation_buffer import ObservationBuffer
 from agentc.runtime.reward import RewardStep
 from agentc.runtime.reward_table import RewardTable
 from agentc.runtime.shield import ShieldState, ShieldTable
 from agentc.runtime.shielded import fitting, joined, numbers_of
+from agentc.runtime.spec_columns import Columns, Letters
+from agentc.runtime.spec_copies import Copies
 from agentc.runtime.spec_declared import DeclaredRows
 from agentc.runtime.spec_env import payers, time_limit_of
-from agentc.runtime.spec_observation import AUTOMATON, OBSERVATION, TIME_LEFT, AutomatonCode, Layout, Mode
+from agentc.runtime.spec_observation import AutomatonCode, Layout, Mode
 from agentc.runtime.spec_rows import Rows, world_rows
-from agentc.runtime.spec_signals import SignalFunction, SignalSource, bounds, needed_signals
-from agentc.runtime.stepping import PACKED_ATOMS
+from agentc.runtime.spec_signals import SignalFunction, SignalSource, needed_signals
 from agentc.runtime.watching import Coverage, Watched, judged_robustness
-
-REMEMBERED_LETTERS = 1 << 16
 
 EnvFactory = Callable[[], gymnasium.Env[Any, Any]]
 
@@ -98,18 +94,17 @@ class SpecVectorEnv:
         self._envs = [made, *((make or self._declared)() for _ in copies)]
         if snapshots and self._rows is None:
             self._envs = [Replayed(env) for env in self._envs]
-        self._logs = [EpisodeLog(env, replay=True) for env in self._envs]
         self.options: Options | None = None
         """Called with an environment's number before its reset; what it returns goes there as ``options``."""
         self._code = AutomatonCode(machine)
         self.rewards = RewardTable(machine, num_envs, self.compiled.agent.declared, self._code)
         """The reward of all environments, with the monitors of the formulas in ``rewards.monitor``."""
-        self._sources = [SignalSource(env, self.compiled, names, signals) for env in self._envs]
-        labeller = Labeller(self.rewards.monitor.atoms, self.compiled.agent.declared)
-        remembers = self._sources[0].repeats and not labeller.needs_previous and self._costs is None
-        remembers = remembers and not machine.robustness
-        self._columns: _Letters | _Columns | Rows
-        self._columns = self._rows or (_Letters(self._sources, labeller) if remembers else _Columns(self._sources))
+        sources = [SignalSource(env, self.compiled, names, signals) for env in self._envs]
+        labeller = Labeller(self.rewards.monitor.atoms, agent.declared)
+        remembers = sources[0].repeats and not labeller.needs_previous
+        remembers = remembers and self._costs is None and not machine.robustness
+        self._copies = None if self._rows is not None else Copies(self._envs, sources, labeller if remembers else None)
+        self._columns: Letters | Columns | Rows = self._own.columns if self._rows is None else self._rows
         self.horizon = time_limit_of(made, self.compiled, horizon)
         self._layout = Layout(made.observation_space, self._code, observation, machine.needs_time_left)
         self.observation_space: gymnasium.Space[Any] = self._layout.space
@@ -120,10 +115,9 @@ class SpecVectorEnv:
         if shield is not None:
             fitting(made.action_space, shield)
             self._shield, self._codes = ShieldState(shield, num_envs), self._numbers()
-        self._buffers = (_Buffer(self._layout, num_envs), _Buffer(self._layout, num_envs))
+        self._buffers = (ObservationBuffer(self._layout, num_envs), ObservationBuffer(self._layout, num_envs))
         self._turn = 0
         self._shapes, self._own_reward = shaping, self.compiled.agent.reward is None
-        self._first_action = int(made.action_space.start) if isinstance(made.action_space, spaces.Discrete) else None
         self._judged = [
             (f"{'violated' if item.role == 'safe' else 'satisfied'}/{item.name}", row, item.role == "safe")
             for item in self.compiled.agent.of_role("task", "behavior", "safe")
@@ -164,6 +158,12 @@ class SpecVectorEnv:
             return DeclaredRows(bare, names, self.num_envs) if set(names) <= set(bare.signals) else None
         return None if more else world_rows(first, self.compiled.agent, names, self.num_envs)
 
+    @property
+    def _own(self) -> Copies:
+        """The copies, where environments are stepped one after the other."""
+        assert self._copies is not None
+        return self._copies
+
     def _numbers(self) -> Callable[[], NDArray[np.int64]]:
         """What says the numbers of the states that the rows are in."""
         if self._rows is None:
@@ -189,7 +189,7 @@ class SpecVectorEnv:
             self._own_mask = self._rows.mask()
             buffer.put_all(self._rows.observation())
         else:
-            self._own_mask = self._reset_copies(seeds, buffer)
+            self._own_mask = self._own.reset(seeds, self.options, buffer)
         if self._shield is not None:
             self._shield.begin(self._codes())
         self.action_mask = self._masked()
@@ -222,7 +222,7 @@ class SpecVectorEnv:
             self._own_mask = self._rows.mask()
         else:
             terminated, truncated = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-            self._step_copies(actions, buffer, given, terminated, truncated, self._own_mask)
+            self._own.step(actions, buffer, given, terminated, truncated, self._own_mask)
         if self._shield is not None:
             self._shield.move(self._codes(), ~terminated)
         masks = self._masked()
@@ -253,7 +253,7 @@ class SpecVectorEnv:
                 buffer.put_all(self._rows.observation())
                 self._own_mask = self._rows.mask()
             else:
-                self._restart_copies(np.flatnonzero(ended).tolist(), buffer, self._own_mask)
+                self._own.restart(np.flatnonzero(ended).tolist(), self.options, buffer, self._own_mask)
             if self._shield is not None:
                 self._shield.begin(self._codes(), ended)
             masks = self._masked()
@@ -286,11 +286,10 @@ class SpecVectorEnv:
         if self._rows is not None:
             state |= {f"rows/{k}": a for k, a in self._rows.snapshot().items()}
         else:
-            for i, log in enumerate(self._logs):
-                own = log.state()
-                if own is None:
-                    return None
-                state |= {f"{i}/{k}": a for k, a in own.items()}
+            own = self._own.state()
+            if own is None:
+                return None
+            state |= own
         return state | {f"seen/{k}": a.copy() for k, a in parts(self._buffers[self._turn].whole).items()}
 
     def restore(self, state: Mapping[str, Array]) -> Observation:
@@ -301,7 +300,7 @@ class SpecVectorEnv:
             self._own_mask = self._rows.mask()
             buffer.put_all(self._rows.observation())
         else:
-            self._own_mask = self._replay(state, buffer)
+            self._own_mask = self._own.replay(state, buffer)
         if self._shield is not None:
             self._shield.place(self._codes(), state["shield"])
         self.action_mask = self._masked()
@@ -317,20 +316,6 @@ class SpecVectorEnv:
             if array.tobytes() != state[f"seen/{key}"].tobytes():
                 raise ValueError("an episode that is played again looks otherwise")
         return buffer.whole
-
-    def _replay(self, state: Mapping[str, Array], buffer: _Buffer) -> NDArray[np.bool_] | None:
-        """Play the episodes of the copies again; the legal actions, if they say them."""
-        masks = []
-        for i, (log, source) in enumerate(zip(self._logs, self._sources, strict=True)):
-            own = {k.split("/", 1)[1]: a for k, a in state.items() if k.startswith(f"{i}/")}
-
-            def seen(action: Any, reward: float, row: Any, source: SignalSource = source) -> None:
-                _ = source.reset(row) if action is None else source.step(action, reward, row)
-
-            row, info = log.restore(own, seen)
-            buffer.put(i, row)
-            masks.append(info.get("action_mask"))
-        return None if masks[0] is None else np.array(masks, np.bool_)
 
     def watched(self) -> Watched:
         """Which monitor states were met, and the robustness of the last episodes since this was last asked."""
@@ -352,49 +337,6 @@ class SpecVectorEnv:
     def render(self) -> list[Any]:
         """What each environment renders."""
         return [env.render() for env in self._envs]
-
-    # ------------------------------------------------------------ copies, one after the other
-
-    def _reset_copies(self, seeds: Sequence[int | None], buffer: _Buffer) -> NDArray[np.bool_] | None:
-        """Reset every copy; the legal actions, if they say them."""
-        assert isinstance(self._columns, _Letters | _Columns)
-        masks = []
-        for i, (log, source) in enumerate(zip(self._logs, self._sources, strict=True)):
-            row, info = log.reset(seeds[i], None if self.options is None else self.options(i))
-            self._columns.put(i, source.reset(row))
-            buffer.put(i, row)
-            masks.append(info.get("action_mask"))
-        return None if masks[0] is None else np.array(masks, np.bool_)
-
-    def _step_copies(
-        self, actions: Array, buffer: _Buffer, given: Array, terminated: Array, truncated: Array, masks: Array | None
-    ) -> None:
-        """Step every copy, writing what came of it into the arrays."""
-        assert isinstance(self._columns, _Letters | _Columns)
-        chosen: Any = actions if self._first_action is None else (actions + self._first_action).tolist()
-        put, columns, sources, logs = buffer.put, self._columns, self._sources, self._logs
-        for i, env in enumerate(self._envs):
-            row, paid, stop, cut, said = env.step(chosen[i])
-            logs[i].actions.append(chosen[i])
-            put(i, row)
-            columns.put(i, sources[i].step(chosen[i], float(paid), row))
-            given[i] = paid
-            if stop:
-                terminated[i] = True
-            if cut:
-                truncated[i] = True
-            if masks is not None:
-                masks[i] = said["action_mask"]
-
-    def _restart_copies(self, rows: Sequence[int], buffer: _Buffer, masks: Array | None) -> None:
-        """Reset the copies that have ended."""
-        assert isinstance(self._columns, _Letters | _Columns)
-        for i in rows:
-            row, said = self._logs[i].reset(None, None if self.options is None else self.options(i))
-            buffer.put(i, row)
-            self._columns.put(i, self._sources[i].reset(row))
-            if masks is not None:
-                masks[i] = said["action_mask"]
 
     # ------------------------------------------------------------ parts
 
@@ -419,7 +361,7 @@ class SpecVectorEnv:
             info[f"reward/{name}"] = earned[sources[0]].copy() if len(sources) == 1 else earned[sources].sum(axis=0)
         return info if self._costs is None else info | self._costs.sums()
 
-    def _write_added(self, buffer: _Buffer) -> None:
+    def _write_added(self, buffer: ObservationBuffer) -> None:
         """The automata's states and the time left, of the present step."""
         if buffer.code is not None:
             self.rewards.observe(buffer.code)
@@ -427,7 +369,7 @@ class SpecVectorEnv:
             assert self.horizon is not None
             buffer.time_left[:, 0] = np.maximum(0.0, (self.horizon - self._lengths) / self.horizon)
 
-    def _next_buffer(self) -> _Buffer:
+    def _next_buffer(self) -> ObservationBuffer:
         self._turn ^= 1
         return self._buffers[self._turn]
 
@@ -452,224 +394,3 @@ def _numeric(read: Array | dict[str, Array]) -> dict[str, Array]:
     """The signals by name: with costs, no letters are remembered in their place."""
     assert isinstance(read, dict)
     return read
-
-
-class _Columns:
-    """What the monitors read, gathered environment by environment: numbers, as arrays by name."""
-
-    def __init__(self, sources: Sequence[SignalSource]) -> None:
-        self._sources = sources
-        self._names, self._signals = sources[0].names, sources[0].signals
-        self._rows: list[list[Value]] = [[] for _ in sources]
-
-    def put(self, i: int, values: list[Value]) -> None:
-        """The values of environment ``i``, which are checked when all are read."""
-        self._rows[i] = values
-
-    def shown(self, i: int) -> str:
-        """The values of environment ``i`` in words."""
-        return ", ".join(f"{name} = {value}" for name, value in zip(self._names, self._rows[i], strict=True))
-
-    def read(self) -> dict[str, Array]:
-        """By name, ``(N,)`` or ``(N, d)``. Raises :class:`AgentcError` (AS0908) for a value of another type."""
-        columns = zip(self._names, self._signals, zip(*self._rows, strict=True), strict=False)
-        found = {}
-        checked = False
-        for name, signal, column in columns:
-            if signal.kind == "real" and set(map(type, column)) == {float}:
-                array = np.array(column)
-                lo, hi = bounds(signal)
-                if lo <= array.min() and array.max() <= hi:
-                    found[name] = array
-                    continue
-            if not checked:
-                for source, row in zip(self._sources, self._rows, strict=True):
-                    source.check(row)
-                checked = True
-            found[name] = encode(name, signal, column)
-        return found
-
-
-class _Letters:
-    """What the monitors read, gathered environment by environment: truth values, remembered by the values they are of.
-
-    Discrete signals take few values, so nearly every letter has been met before.
-    """
-
-    def __init__(self, sources: Sequence[SignalSource], labeller: Labeller) -> None:
-        self._sources, self._labeller = sources, labeller
-        self._names, self._signals = sources[0].names, sources[0].signals
-        self._rows: list[list[Value]] = [[] for _ in sources]
-        width = len(labeller.atoms)
-        self._packs = width <= PACKED_ATOMS
-        kind = np.uint8 if width <= 8 else np.uint16
-        self._letters = np.zeros(len(sources), kind) if self._packs else np.zeros((len(sources), width), np.bool_)
-        self._known: dict[tuple[Value, ...], Array | int] = {}
-
-    def put(self, i: int, values: list[Value]) -> None:
-        """The values of environment ``i``."""
-        key = tuple(values)
-        letter = self._known.get(key)
-        if letter is None:
-            letter = self._labelled(i, values)
-            if len(self._known) >= REMEMBERED_LETTERS:
-                self._known.clear()
-            self._known[key] = letter
-        self._rows[i] = values
-        self._letters[i] = letter
-
-    def shown(self, i: int) -> str:
-        """The values of environment ``i`` in words."""
-        return ", ".join(f"{name} = {value}" for name, value in zip(self._names, self._rows[i], strict=True))
-
-    def read(self) -> Array:
-        """The letters, atoms in the order of the monitor's: packed ``(N,)``, or ``(N, atoms)`` where they are many."""
-        return self._letters
-
-    def _labelled(self, i: int, values: list[Value]) -> Array | int:
-        self._sources[i].check(values)
-        columns = zip(self._names, self._signals, values, strict=True)
-        batch = {name: encode(name, signal, [value]) for name, signal, value in columns}
-        letter = self._labeller(batch, out=np.zeros((1, len(self._labeller.atoms)), np.bool_))[0]
-        return int("".join("01"[bit] for bit in letter.astype(int)) or "0", 2) if self._packs else np.array(letter)
-
-
-class _Buffer:
-    """The observations of N environments: ``put`` a row of the environment's own, the rest is written in place."""
-
-    def __init__(self, layout: Layout, num_envs: int) -> None:
-        self._layout = layout
-        base = layout.base
-        self.code: NDArray[np.float32] | None = None
-        self.time_left: NDArray[np.float32] | None = None
-        self._parts: dict[str, Array] = {}
-        self._flat: Array | None = None
-        self.whole: Observation
-        if layout.mode == "flat":
-            assert layout.space.shape is not None
-            self._flat = self.whole = np.zeros((num_envs, *layout.space.shape), np.float32)
-            added = sum((s.shape or (0,))[0] for s in layout.added.values())
-            at = self._flat_size = int(layout.space.shape[0]) - added
-            for key, space in layout.added.items():
-                size = (space.shape or (0,))[0]
-                self._place(key, self._flat[:, at : at + size])
-                at += size
-            return
-        if isinstance(base, spaces.Dict):
-            self._parts = {key: _zeros(part, num_envs) for key, part in base.spaces.items()}
-        else:
-            self._parts = {OBSERVATION: _zeros(base, num_envs)}
-        if layout.mode == "none" and not isinstance(base, spaces.Dict):
-            self.whole = self._parts[OBSERVATION]
-            self.put = self._put_one  # type: ignore[method-assign]
-            return
-        self.whole = dict(self._parts)
-        if not isinstance(base, spaces.Dict):
-            self.put = self._put_one  # type: ignore[method-assign]
-        if layout.mode == "dict":
-            for key, space in layout.added.items():
-                array = self.whole[key] = np.zeros((num_envs, *(space.shape or ())), np.float32)
-                self._place(key, array)
-
-    def _place(self, key: str, array: NDArray[np.float32]) -> None:
-        if key == AUTOMATON:
-            self.code = array
-        elif key == TIME_LEFT:
-            self.time_left = array
-
-    def put(self, i: int, row: Any) -> None:
-        """The environment's own observation, as row ``i``."""
-        if self._flat is not None:
-            self._flat[i, : self._flat_size] = spaces.flatten(self._layout.base, row)
-            return
-        for key, array in self._parts.items():
-            array[i] = row[key]
-
-    def put_all(self, rows: Array | Mapping[str, Array]) -> None:
-        """The environments' own observations, all of them."""
-        if not isinstance(rows, np.ndarray):
-            if self._flat is None:
-                for key, array in self._parts.items():
-                    array[...] = rows[key]
-            else:
-                for i in range(len(self._flat)):
-                    self.put(i, {key: array[i] for key, array in rows.items()})
-        elif self._flat is None:
-            self._parts[OBSERVATION][...] = rows
-        elif isinstance(self._layout.base, spaces.Box):
-            self._flat[:, : self._flat_size] = rows.reshape(len(rows), -1)
-        else:
-            for i, row in enumerate(rows):
-                self.put(i, row)
-
-    def _put_one(self, i: int, row: Any) -> None:
-        self._parts[OBSERVATION][i] = row
-
-    def copy(self) -> Observation:
-        """The observations as they are now."""
-        if isinstance(self.whole, dict):
-            return {key: array.copy() for key, array in self.whole.items()}
-        return self.whole.copy()
-
-
-def _zeros(space: gymnasium.Space[Any], num_envs: int) -> Array:
-    return np.zeros((num_envs, *(space.shape or ())), space.dtype)
-
-
-class SpecGymVector(gymnasium.vector.VectorEnv[Any, Any, Any]):
-    """A :class:`SpecVectorEnv` as a ``gymnasium.vector.VectorEnv`` with same-step autoreset.
-
-    On steps on which episodes ended, ``infos`` holds ``final_obs`` (objects ``(N,)``) with the mask ``_final_obs``,
-    and ``final_info`` with the statistics of :class:`StepBatch` and the mask ``_final_info``.
-    """
-
-    def __init__(self, vector: SpecVectorEnv) -> None:
-        self.vector = vector
-        self.num_envs = vector.num_envs
-        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
-        self.single_observation_space, self.single_action_space = vector.observation_space, vector.action_space
-        self.observation_space = batch_space(vector.observation_space, self.num_envs)
-        self.action_space = batch_space(vector.action_space, self.num_envs)
-        space = vector.action_space
-        self._start = int(space.start) if isinstance(space, spaces.Discrete) else 0
-
-    def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Start new episodes; of a list of seeds, the first counts."""
-        one = seed[0] if isinstance(seed, list) else seed
-        observation = self.vector.reset(one)
-        return _kept(observation), self._mask()
-
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Act in every environment."""
-        batch = self.vector.step(np.asarray(actions) - self._start if self._start else np.asarray(actions))
-        infos: dict[str, Any] = self._mask()
-        ended = batch.terminated | batch.truncated
-        if ended.any():
-            final = np.empty(self.num_envs, object)
-            for i in np.flatnonzero(ended):
-                final[i] = _row(batch.final_observation, int(i))
-            infos |= {"final_obs": final, "_final_obs": ended, "final_info": dict(batch.info), "_final_info": ended}
-        observation = _kept(batch.observation)
-        return observation, batch.reward.astype(np.float64), batch.terminated, batch.truncated, infos
-
-    def _mask(self) -> dict[str, Any]:
-        mask = self.vector.action_mask
-        return {} if mask is None else {"action_mask": mask, "_action_mask": np.ones(self.num_envs, np.bool_)}
-
-    def close_extras(self, **kwargs: Any) -> None:
-        """Close every environment."""
-        self.vector.close()
-
-    def render(self) -> tuple[Any, ...] | None:
-        """What each environment renders."""
-        return tuple(self.vector.render())
-
-
-def _row(observation: Observation, i: int) -> Any:
-    return {k: v[i].copy() for k, v in observation.items()} if isinstance(observation, dict) else observation[i].copy()
-
-
-def _kept(observation: Observation) -> Any:
-    return {k: v.copy() for k, v in observation.items()} if isinstance(observation, dict) else observation.copy()

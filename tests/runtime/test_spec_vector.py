@@ -16,7 +16,8 @@ from agentc.lang.diagnostics import AgentcError
 from agentc.runtime.learn.seeding import training_seeds
 from agentc.runtime.learn.vector import VectorEnv
 from agentc.runtime.spec_env import SpecEnv, compiled_spec
-from agentc.runtime.spec_vector import SpecGymVector, SpecVectorEnv
+from agentc.runtime.spec_gym_vector import SpecGymVector
+from agentc.runtime.spec_vector import SpecVectorEnv
 
 SPECS = Path(__file__).parents[2] / "specs"
 
