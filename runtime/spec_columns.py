@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ class Columns:
         self._sources = sources
         self._names, self._signals = sources[0].names, sources[0].signals
         self._rows: list[list[Value]] = [[] for _ in sources]
+        self._real = all(signal.kind == "real" for signal in self._signals) and bool(self._signals)
+        limits = np.array([bounds(signal) if self._real else (0.0, 0.0) for signal in self._signals]).reshape(-1, 2)
+        self._low, self._high = limits[:, :1], limits[:, 1:]
 
     def put(self, i: int, values: list[Value]) -> None:
         """The values of environment ``i``, which are checked when all are read."""
@@ -35,10 +39,16 @@ class Columns:
 
     def read(self) -> dict[str, Array]:
         """By name, ``(N,)`` or ``(N, d)``. Raises :class:`AgentcError` (AS0908) for a value of another type."""
-        columns = zip(self._names, self._signals, zip(*self._rows, strict=True), strict=False)
+        if self._real:
+            flat = list(chain.from_iterable(self._rows))
+            if set(map(type, flat)) == {float}:
+                columns = np.array(flat).reshape(len(self._rows), -1).T.copy()
+                inside = np.count_nonzero(columns >= self._low) + np.count_nonzero(columns <= self._high)
+                if inside == 2 * columns.size:  # NaN is in no interval
+                    return dict(zip(self._names, columns, strict=True))
         found = {}
         checked = False
-        for name, signal, column in columns:
+        for name, signal, column in zip(self._names, self._signals, zip(*self._rows, strict=True), strict=False):
             if signal.kind == "real" and set(map(type, column)) == {float}:
                 array = np.array(column)
                 lo, hi = bounds(signal)

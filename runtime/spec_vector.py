@@ -128,6 +128,9 @@ class SpecVectorEnv:
         judged = [item.name for item in agent.of_role("task", "behavior", "safe")]
         self._coverage = Coverage(self.rewards.monitor, judged)
         self._robust = None if self._rows is None else judged_robustness(agent, num_envs, self.horizon)
+        last = self.horizon if machine.needs_time_left and self.horizon is not None else 0
+        self._left = ((last - np.arange(last + 1)) / max(last, 1)).astype(np.float32)
+        """The share of the time that is left, by steps taken; an episode ends where none is."""
         self._returns = np.zeros(num_envs, np.float64)
         self._lengths = np.zeros(num_envs, np.int64)
 
@@ -366,8 +369,7 @@ class SpecVectorEnv:
         if buffer.code is not None:
             self.rewards.observe(buffer.code)
         if buffer.time_left is not None:
-            assert self.horizon is not None
-            buffer.time_left[:, 0] = np.maximum(0.0, (self.horizon - self._lengths) / self.horizon)
+            buffer.time_left[:, 0] = self._left.take(self._lengths)
 
     def _next_buffer(self) -> ObservationBuffer:
         self._turn ^= 1
