@@ -31,8 +31,9 @@ SOON = 6.0
 BONUS, MISS, NEARER = 2.0, 1.0, 3.0
 MARGIN = 0.05
 """How deep inside a proposition is wanted, as a share of how far it typically is: nothing is gained beyond."""
-FARTHEST = 2.0
-"""The greatest distance that counts, likewise."""
+FARTHEST = 8.0
+"""Up to where a distance counts in full, likewise; beyond, its logarithm does. A potential without a slope would tell a
+policy that has just kept one subgoal nothing of the next one, which may be far from there."""
 
 
 def width(propositions: int) -> int:
@@ -85,6 +86,7 @@ def potential(schedule: Schedule, t: Ints, margins: Floats, scale: Floats) -> Fl
     wait = schedule.start[rows, :, np.minimum(t + 1, last + 1)] - t[:, None]
     later = np.where(wait > 1, wait, NEVER)
     stage = (wait <= 1) | ((later < NEVER - last - 1) & (later == later.min(axis=1, keepdims=True)))
-    short = np.minimum(np.maximum(MARGIN * scale - margins, 0.0) / scale, FARTHEST)
+    short = np.maximum(MARGIN * scale - margins, 0.0) / scale
+    short = np.minimum(short, FARTHEST) + np.log1p(np.maximum(short - FARTHEST, 0.0))
     total: Floats = -NEARER * np.where(stage, short, 0.0).sum(axis=1)
     return total

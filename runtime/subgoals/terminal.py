@@ -27,6 +27,7 @@ from agentc.runtime.learn.vector import Array, Observation, StepBatch
 from agentc.runtime.planning.problem import Problem
 from agentc.runtime.planning.requirements import propositions_of
 from agentc.runtime.spec_declared import DeclaredRows
+from agentc.runtime.subgoals.outputs import Outputs
 from agentc.runtime.subgoals.propositions import Propositions
 
 CUT = 5.0
@@ -44,7 +45,7 @@ class TerminalVectorEnv:
         self.problem, self.num_envs = problem, num_envs
         env = DeclaredEnv(problem.system, problem.last)
         self._rows = DeclaredRows(env, (), num_envs)
-        self._outputs = [i for i, v in enumerate(problem.system.states) if v.name in problem.system.outputs]
+        self._outputs = Outputs(problem)
         self._formula = compile_robustness(problem.formula, problem.signals)
         self.action_space: gymnasium.Space[Any] = env.action_space
         self._propositions: Propositions | None = None
@@ -55,7 +56,7 @@ class TerminalVectorEnv:
         number = 0 if self._propositions is None else len(self._propositions)
         self._held, self._ago = np.zeros((num_envs, number)), np.full((num_envs, number), float(problem.last))
         self.observation_space: gymnasium.Space[Any] = spaces.Box(
-            -np.inf, np.inf, (len(self._outputs) + 1 + 2 * number,), np.float32
+            -np.inf, np.inf, (self._outputs.size + 1 + 2 * number,), np.float32
         )
         self.action_mask: NDArray[np.bool_] | None = None
         self._traces = np.zeros((num_envs, problem.last + 1, len(problem.system.states) + len(problem.system.inputs)))
@@ -95,7 +96,7 @@ class TerminalVectorEnv:
     def observed(self, state: NDArray[np.float64], t: int) -> NDArray[np.float32]:
         """What is seen of states ``(batch, n)`` at a step."""
         passed = np.full((len(state), 1), t / max(self.problem.last, 1))
-        return np.concatenate([state[:, self._outputs], passed], axis=1).astype(np.float32)
+        return np.concatenate([self._outputs.seen(state), passed], axis=1).astype(np.float32)
 
     def _observed(self) -> NDArray[np.float32]:
         seen = self.observed(self._rows.batch.state, int(self._rows.batch.steps[0]))

@@ -24,6 +24,7 @@ from agentc.runtime.learn.vector import Array, Observation, StepBatch
 from agentc.runtime.planning.problem import Problem
 from agentc.runtime.spec_declared import DeclaredRows
 from agentc.runtime.subgoals import telling
+from agentc.runtime.subgoals.outputs import Outputs
 from agentc.runtime.subgoals.proposals import Pool, Proposal, accepted
 from agentc.runtime.subgoals.propositions import Propositions
 from agentc.runtime.subgoals.requirements import Schedule
@@ -48,9 +49,7 @@ class Told:
         self.problem, self.pool = problem, pool
         states, inputs = problem.names
         self.propositions = Propositions(pool.propositions, problem.signals, (*states, *inputs))
-        self.outputs = tuple(
-            i for i, v in enumerate(problem.system.states) if v.name in problem.system.outputs
-        )
+        self.outputs = Outputs(problem)
         rng = np.random.default_rng(0)
         starts, _ = problem.simulator.start(rng, 256)
         margins, _ = self.propositions.read(self.columns(starts, None), None)
@@ -60,7 +59,7 @@ class Told:
     @property
     def size(self) -> int:
         """How many numbers an observation has."""
-        return len(self.outputs) + telling.width(len(self.propositions))
+        return self.outputs.size + telling.width(len(self.propositions))
 
     def columns(self, state: Floats, input: Floats | None) -> Floats:
         """States and the inputs that led there, as the propositions read them; without any at step 0."""
@@ -69,7 +68,7 @@ class Told:
 
     def observed(self, state: Floats, said: NDArray[np.float32]) -> NDArray[np.float32]:
         """What a policy sees."""
-        return np.concatenate([state[:, self.outputs].astype(np.float32), said], axis=1)
+        return np.concatenate([self.outputs.seen(state), said], axis=1)
 
     def at_start(self, state: Floats, schedule: Schedule) -> NDArray[np.float32]:
         """What it sees at step 0 of plans, ``(batch, size)``."""
