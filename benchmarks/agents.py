@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from agentc.benchmarks import recording
 from agentc.benchmarks.free_writing import bare_prompt, free_run, full_prompt
 from agentc.benchmarks.rows import Row, table
 from agentc.compiler.agent import AgentIR
@@ -104,10 +104,7 @@ def digest(task: str) -> str:
 
 def read(path: Path) -> list[Recorded]:
     """The recorded runs; those of another text of their spec are left out."""
-    if not path.is_file():
-        return []
-    rows = [Recorded(**json.loads(row)) for row in path.read_text(encoding="utf-8").splitlines() if row.strip()]
-    return [r for r in rows if r.task in TASKS and r.spec == digest(r.task)]
+    return recording.rows(path, Recorded, lambda r: r.task in TASKS and r.spec == digest(r.task))
 
 
 def missing(done: list[Recorded], seeds: int) -> Iterator[tuple[str, int, str]]:
@@ -173,14 +170,10 @@ def carry_out(seeds: int, path: Path) -> list[Recorded]:
     with Waiting() as waiting:
         waiting(f"loading {EMBEDDED}")
         bench = Bench(load_model(EMBEDDED))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        began = time.monotonic()
-        for i, (task, seed, arm) in enumerate(todo):
-            left = (time.monotonic() - began) / i * (len(todo) - i) if i else 0.0
-            waiting(f"run {i + 1} of {len(todo)}: {task}, {arm}, seed {seed}; {left / 60:.0f} min left")
+        for (task, seed, arm), where in recording.in_turn(todo):
+            waiting(f"{task}, {arm}, seed {seed}: {where}")
             run_ = bench.run(task, seed, arm)
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(run_)) + "\n")
+            recording.append(path, run_)
             done.append(run_)
     return done
 

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
 
 import agentc.specs
+from agentc.benchmarks import recording
 from agentc.benchmarks.rows import Row
 from agentc.runtime.compiled import CompiledAgent
 from agentc.runtime.evaluate import run_episodes
@@ -90,11 +90,9 @@ def digest(name: str, seed: int) -> str:
 def recorded() -> dict[tuple[str, int], dict[str, float]]:
     """The runs that are recorded; those of another spec or of other settings are left out."""
     found = {}
-    if RECORDED.exists():
-        for line in RECORDED.read_text().splitlines():
-            row: dict[str, Any] = json.loads(line)
-            if row["name"] in ARMS and row["of"] == digest(row["name"], row["seed"]):
-                found[row["name"], int(row["seed"])] = {k: row[k] for k in ("cost", "return", "satisfied")}
+    for row in recording.lines(RECORDED):
+        if row["name"] in ARMS and row["of"] == digest(row["name"], row["seed"]):
+            found[row["name"], int(row["seed"])] = {k: row[k] for k in ("cost", "return", "satisfied")}
     return found
 
 
@@ -113,8 +111,7 @@ def run(rounds: int = 1, data: Path | None = None) -> list[Row]:
                 figures = trained(name, seed, Path(folder))
             found[name, seed] = figures
             row = {"name": name, "seed": seed, **{k: round(v, 4) for k, v in figures.items()}}
-            with RECORDED.open("a") as file:
-                file.write(json.dumps({**row, "of": digest(name, seed)}) + "\n")
+            recording.append(RECORDED, {**row, "of": digest(name, seed)})
             progress.advance(bar)
     cost = compiled_spec(SPEC).agent.costs[0]
     assert cost.limit is not None

@@ -19,12 +19,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentc.benchmarks import recording
 from agentc.benchmarks.free_writing import forms
 from agentc.benchmarks.random_agents import agent_text, drawn
 from agentc.benchmarks.rows import Row, table
@@ -255,20 +255,15 @@ def _generate(
 
 def read(path: Path) -> list[Recorded]:
     """What is recorded; rows of agents whose text is another by now are left out."""
-    if not path.is_file():
-        return []
-    rows = [Recorded(**json.loads(row)) for row in path.read_text(encoding="utf-8").splitlines() if row.strip()]
-    return [r for r in rows if r.agent == digest(agent_text(r.seed))]
+    return recording.rows(path, Recorded, lambda r: r.agent == digest(agent_text(r.seed)))
 
 
 def carry_out(path: Path, agents: int = AGENTS, batches: int = BATCHES) -> list[Recorded]:
     """Run what is missing, recording each agent or batch as it ends; all that there is then."""
     done = read(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with Waiting() as waiting:
         for rows in _missing(done, agents, batches, waiting):
-            with path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(asdict(row)) + "\n" for row in rows)
+            recording.append(path, *rows)
             done += rows
     return done
 
@@ -276,13 +271,11 @@ def carry_out(path: Path, agents: int = AGENTS, batches: int = BATCHES) -> list[
 def _missing(done: Sequence[Recorded], agents: int, batches: int, waiting: Waiting) -> Iterator[list[Recorded]]:
     have = {r.seed for r in done if r.model == "random logits"}
     if len(have) < agents:
-        vocabulary, began, ran = small_vocabulary(), time.monotonic(), 0
-        for i, (seed, text, agent) in enumerate(islice(drawn(), agents)):
-            if seed not in have:
-                left = (time.monotonic() - began) / ran * (agents - i) if ran else 0.0
-                waiting(f"random logits: agent {i + 1} of {agents}; {left / 60:.0f} min left")
-                yield [random_runs(seed, text, agent, vocabulary)]
-                ran += 1
+        vocabulary = small_vocabulary()
+        new = (each for each in islice(drawn(), agents) if each[0] not in have)
+        for (seed, text, agent), where in recording.in_turn(new, "agent", agents - len(have)):
+            waiting(f"random logits: {where}")
+            yield [random_runs(seed, text, agent, vocabulary)]
     counts = Counter((r.seed - MODEL_SEEDS) // APART for r in done)
     todo = [k for k in range(batches) if counts[k] < BATCH]
     if todo:
@@ -291,10 +284,8 @@ def _missing(done: Sequence[Recorded], agents: int, batches: int, waiting: Waiti
             model = load_model(EMBEDDED)
         except AgentcError:
             return
-        began = time.monotonic()
-        for i, k in enumerate(todo):
-            left = (time.monotonic() - began) / i * (len(todo) - i) if i else 0.0
-            waiting(f"{EMBEDDED}: batch {i + 1} of {len(todo)}; {left / 60:.0f} min left")
+        for k, where in recording.in_turn(todo, "batch"):
+            waiting(f"{EMBEDDED}: {where}")
             yield batch(model, MODEL_SEEDS + APART * k)
 
 

@@ -16,13 +16,14 @@ import argparse
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
+from agentc.benchmarks import recording
 from agentc.benchmarks.rows import Row, table
 from agentc.compiler.pipeline import check, read
 from agentc.runtime.cli.waiting import Waiting
@@ -74,10 +75,7 @@ def digest(task: str) -> str:
 
 def recorded(path: Path) -> list[Recorded]:
     """The recorded rows; those of another text of their spec are left out."""
-    if not path.is_file():
-        return []
-    found = [Recorded(**json.loads(row)) for row in path.read_text(encoding="utf-8").splitlines() if row.strip()]
-    return [r for r in found if r.task in TASKS and r.spec == digest(r.task)]
+    return recording.rows(path, Recorded, lambda r: r.task in TASKS and r.spec == digest(r.task))
 
 
 def missing(done: list[Recorded], seeds: int) -> list[tuple[str, int]]:
@@ -135,8 +133,7 @@ def carry_out(seeds: int, path: Path, runs: Path = Path("runs")) -> list[Recorde
                 if not any((r.task, r.seed, r.arm) == (task, seed, arm) for r in done):
                     waiting(f"{task}, seed {seed}: {arm}, {STARTS} starts")
                     done.append(settle(task, seed, arm, folder, training))
-                    with path.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(asdict(done[-1])) + "\n")
+                    recording.append(path, done[-1])
     return done
 
 

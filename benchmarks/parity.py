@@ -12,11 +12,12 @@ how far it has come.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from agentc.benchmarks import recording
 from agentc.benchmarks.parity_cases import CASES, Case, curve, judged
 from agentc.benchmarks.rows import Row, table
 from agentc.runtime.learn.aggregate import aggregate
@@ -43,22 +44,18 @@ class Recorded:
 
 def read(path: Path = RECORDED) -> list[Recorded]:
     """The recorded runs; those with other settings than today's are left out."""
-    if not path.is_file():
-        return []
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    found = [Recorded(**{**line, "curve": [tuple(point) for point in line["curve"]]}) for line in lines]
-    return [r for r in found if r.case in CASES and r.settings == CASES[r.case].settings]
+    return recording.rows(path, _made, lambda r: r.case in CASES and r.settings == CASES[r.case].settings)
+
+
+def _made(curve: list[list[float]], **rest: Any) -> Recorded:
+    return Recorded(**rest, curve=[(int(steps), figure) for steps, figure in curve])
 
 
 def record(run: Recorded, path: Path = RECORDED) -> None:
     """Put a run in place of an earlier state of itself."""
     kept = [r for r in read(path) if (r.case, r.seed) != (run.case, run.seed)]
     names = list(CASES)
-    kept = sorted([*kept, run], key=lambda r: (names.index(r.case), r.seed))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    work = path.with_name(f".{path.name}.new")
-    work.write_text("".join(json.dumps(asdict(r)) + "\n" for r in kept), encoding="utf-8")
-    work.replace(path)
+    recording.rewrite(path, sorted([*kept, run], key=lambda r: (names.index(r.case), r.seed)))
 
 
 def missing(done: Sequence[Recorded], seeds: int, names: Sequence[str]) -> Iterator[tuple[str, int]]:
@@ -99,15 +96,11 @@ def carry_out(
     import time
 
     began = time.monotonic()
-    todo = list(missing(read(path), seeds, names))
-    for number, (name, seed) in enumerate(todo):
+    for (name, seed), where in recording.in_turn(missing(read(path), seeds, names)):
         left = minutes - (time.monotonic() - began) / 60 if minutes > 0.0 else 0.0
         if minutes > 0.0 and left <= 0.0:
             break
-        per_run = (time.monotonic() - began) / 60 / number if number else None
-        eta = "" if per_run is None else f", {per_run * (len(todo) - number):.0f} min left"
-        title = f"{name} seed {seed} (run {number + 1} of {len(todo)}{eta})"
-        run_ = train_case(name, seed, runs / name / f"seed{seed}", title, left)
+        run_ = train_case(name, seed, runs / name / f"seed{seed}", f"{name} seed {seed} ({where})", left)
         if run_.steps >= CASES[name].config.steps or name in LONG:
             record(run_, path)
     return read(path)

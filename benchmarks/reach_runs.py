@@ -18,19 +18,19 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import math
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agentc.benchmarks import recording
 from agentc.benchmarks.reach_instances import INSTANCES, Instance, agent_of, read_polar, write_onnx
 
 RECORDED = Path(__file__).parent / "recorded" / "reach_runs.jsonl"
@@ -141,9 +141,7 @@ def merged(parts: list[Runs]) -> Runs:
 
 def read(path: Path = RECORDED) -> list[Runs]:
     """The recorded lines."""
-    if not path.is_file():
-        return []
-    return [Runs(**json.loads(row)) for row in path.read_text(encoding="utf-8").splitlines() if row.strip()]
+    return recording.rows(path, Runs, lambda _: True)
 
 
 def recorded(instance: Instance, folder: Path) -> Runs | None:
@@ -175,8 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     work = list(missing(given.folder, given.count, done))
     with tempfile.TemporaryDirectory() as made:
         simulations: dict[str, Any] = {}
-        begun = time.monotonic()
-        for at, (instance, text, seed) in enumerate(work):
+        for (instance, text, seed), where in recording.in_turn(work):
             if instance.name not in simulations:
                 network = instance.lift(read_polar(given.folder / f"{instance.controller}.polar"))
                 write_onnx(network, Path(made) / f"{instance.controller}.onnx")
@@ -184,11 +181,9 @@ def main(arguments: list[str] | None = None) -> int:
             found = run(instance, text, simulations[instance.name], seed)
             done.append(found)
             if not given.again:
-                with RECORDED.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(found)) + "\n")
-            left = (time.monotonic() - begun) / (at + 1) * (len(work) - at - 1)
+                recording.append(RECORDED, found)
             print(f"{instance.name}, seed {seed}: {found.violations} of {found.count} violate, {found.seconds} CPU s; "
-                  f"{at + 1} of {len(work)}, {left:.0f} s left", file=sys.stderr, flush=True)  # fmt: skip
+                  f"{where}", file=sys.stderr, flush=True)  # fmt: skip
     violations = 0
     for name in dict.fromkeys(r.name for r in done):
         whole = merged([r for r in done if r.name == name])
