@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,21 @@ class _Perceptron:
     gradients: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
 
+class _Buffers(NamedTuple):
+    """Where passes of one batch size are written: the outputs of all, and by perceptron the layers' values.
+
+    ``steps`` are the layers as a forward pass takes them: weight, bias, where its value goes.
+    """
+
+    outputs: Tensor
+    values: list[list[Tensor]]
+    steps: list[list[tuple[Tensor, Tensor, Tensor]]]
+
+
+_behind_relu = torch.ops.aten.threshold_backward.default
+_behind_relu_in_place = torch.ops.aten.threshold_backward.grad_input
+
+
 class Stack:
     """``count`` perceptrons: from ``(batch, width)``, the same for all, to ``(count, batch, outputs)``.
 
@@ -65,7 +81,7 @@ class Stack:
         self._sizes = [weight.shape[1] for weight, _ in self._perceptrons[0].weights]
         self._scratch = Scratch() if scratch is None else scratch
         self._keeps = keeps
-        self._kept: dict[int, tuple[Tensor, list[list[Tensor]]]] = {}
+        self._kept: dict[int, _Buffers] = {}
         self._inputs: list[Tensor] = [torch.empty(0)] * self.count
 
     @staticmethod
@@ -77,18 +93,18 @@ class Stack:
         """The outputs; they belong to the stack and are valid until the next call."""
         for k in range(self.count):
             self.forward_of(k, x)
-        return self._buffers(len(x))[0]
+        return self._buffers(x.size(0)).outputs
 
     def forward_of(self, k: int, x: Tensor) -> Tensor:
         """The outputs ``(batch, outputs)`` of the ``k``-th perceptron alone."""
         self._inputs[k] = below = x
-        last = len(self._sizes) - 1
-        values = self._buffers(len(x))[1][k]
-        for i, (weight, bias) in enumerate(self._perceptrons[k].weights):
-            below = torch.addmm(bias, below, weight, out=values[i])
-            if i < last:
-                _ = torch.tanh(below, out=below) if self._tanh else below.clamp_min_(0.0)
-        return below
+        tanh, addmm = self._tanh, torch.addmm
+        *hidden, last = self._buffers(x.size(0)).steps[k]
+        for weight, bias, out in hidden:
+            below = addmm(bias, below, weight, out=out)
+            _ = below.tanh_() if tanh else below.relu_()
+        weight, bias, out = last
+        return addmm(bias, below, weight, out=out)
 
     def backward_of(self, k: int, slope: Tensor) -> None:
         """Write the gradients by the weights of the ``k``-th perceptron.
@@ -97,15 +113,15 @@ class Stack:
         fewer rows, they are the last of those.
         """
         one, x = self._perceptrons[k], self._inputs[k]
-        batch = len(slope)
-        first = len(x) - batch
-        values = self._buffers(len(x))[1][k]
-        for i in range(len(one.weights) - 1, -1, -1):
-            below = values[i - 1] if i else x
-            below = below[first:] if first else below
+        batch, total = slope.size(0), x.size(0)
+        read = [x, *self._buffers(total).values[k][:-1]]
+        if batch < total:
+            read = [value[total - batch :] for value in read]
+        for i in range(len(read) - 1, -1, -1):
+            below = read[i]
             by_weight, by_bias = one.gradients[i]
             torch.mm(below.T, slope, out=by_weight)
-            torch.sum(slope, dim=0, out=by_bias)
+            torch.sum(slope, 0, out=by_bias)
             if i:
                 out = self._scratch.of(f"slope {i % 2}", batch, self._sizes[i - 1])
                 slope = self._before(_through(slope, one.weights[i][0], out), below)
@@ -117,11 +133,11 @@ class Stack:
         (int64), which together are all rows, each once.
         """
         x = self._inputs[0]
-        made = torch.zeros(len(x), len(range(x.shape[1])[columns]))
+        made = torch.zeros(x.size(0), len(range(x.size(1))[columns]))
         for k, one in enumerate(self._perceptrons):
-            values = self._buffers(len(x))[1][k]
+            values = self._buffers(x.size(0)).values[k]
             rows = None if chosen is None else chosen[k]
-            behind = (one.weights[-1][0].T * slope).expand(len(x) if rows is None else len(rows), -1)
+            behind = (one.weights[-1][0].T * slope).expand(x.size(0) if rows is None else rows.size(0), -1)
             for i in range(len(one.weights) - 1, 0, -1):
                 below = values[i - 1] if rows is None else values[i - 1].index_select(0, rows)
                 behind = self._before(behind, below, copies=True)
@@ -136,18 +152,21 @@ class Stack:
             inner = value.square().neg_().add_(1.0)
             return inner.mul_(slope) if copies else slope.mul_(inner)
         if copies:
-            made: Tensor = torch.ops.aten.threshold_backward(slope, value, 0.0)
+            made: Tensor = _behind_relu(slope, value, 0.0)
             return made
-        torch.ops.aten.threshold_backward.grad_input(slope, value, 0.0, grad_input=slope)
+        _behind_relu_in_place(slope, value, 0.0, grad_input=slope)
         return slope
 
-    def _buffers(self, batch: int) -> tuple[Tensor, list[list[Tensor]]]:
-        """The outputs of all, and per perceptron those of every layer."""
+    def _buffers(self, batch: int) -> _Buffers:
         found = self._kept.get(batch)
         if found is None:
-            output = torch.empty(self.count, batch, self._sizes[-1])
-            values = [[*self._hidden(batch), output[k]] for k in range(self.count)]
-            found = (output, values)
+            outputs = torch.empty(self.count, batch, self._sizes[-1])
+            values = [[*self._hidden(batch), outputs[k]] for k in range(self.count)]
+            steps = [
+                [(weight, bias, out) for (weight, bias), out in zip(one.weights, made, strict=True)]
+                for one, made in zip(self._perceptrons, values, strict=True)
+            ]
+            found = _Buffers(outputs, values, steps)
             self._kept = {**({} if len(self._kept) > 8 else self._kept), batch: found}
         return found
 

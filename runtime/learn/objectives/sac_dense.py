@@ -21,7 +21,6 @@ from agentc.runtime.learn.networks.actor_critic import LOG_STD, ActorCritic
 from agentc.runtime.learn.networks.critics import Critics
 from agentc.runtime.learn.networks.dense import DenseLayers
 from agentc.runtime.learn.networks.stack import Scratch, Stack
-from agentc.runtime.learn.objectives.base import column
 from agentc.runtime.learn.optimizer import FlatAdam, refuse
 from agentc.runtime.learn.transitions import Transitions
 from agentc.runtime.learn.vector import Array
@@ -45,6 +44,15 @@ def is_dense(architecture: Architecture, critics: Critics) -> bool:
     return vectors and plain and not architecture.privileged and not architecture.symmetry
 
 
+class _Room(NamedTuple):
+    """What the critics read, its columns of observations and of actions, and noise for twice as many rows."""
+
+    read: Tensor
+    state: Floats
+    action: Floats
+    noise: Floats
+
+
 class DenseSoft:
     """The steps of critics and policy, in one pass."""
 
@@ -57,6 +65,7 @@ class DenseSoft:
         self._actor, self._critics = Stack(network.actor, scratch), Stack(critics.layers, scratch)
         self._target = Stack(target.layers, scratch, keeps=False)
         self._size = network.architecture.action.size
+        self._rooms: _Room | None = None
 
     def rows(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """The parts of a normalised batch beside each other."""
@@ -78,34 +87,52 @@ class DenseSoft:
         ``x`` and ``following`` ``(batch, width)`` are the observations before and after. The policy's outputs at both
         are one product, as its weights do not change in between.
         """
-        n, size, count = len(x), self._size, self._critics.count
-        later = randomness.standard_normal((n, size), np.float32)
+        n, count = x.size(0), self._critics.count
+        room = self._room(n, x.size(1))
+        randomness.standard_normal(out=room.noise[:n], dtype=np.float32)
         pair = randomness.choice(count, 2, replace=False) if count > 2 else None
-        noise = np.concatenate([later, randomness.standard_normal((n, size), np.float32)])
-        made = self._sampled(torch.cat([following, x]), noise)
-        values = self._target.forward(torch.cat([following, torch.from_numpy(made.action[:n])], dim=-1)).numpy()[..., 0]
+        randomness.standard_normal(out=room.noise[n:], dtype=np.float32)
+        made = self._sampled(torch.cat([following, x]), room.noise)
+        room.state[:], room.action[:] = following.numpy(), made.action[:n]
+        values = self._target.forward(room.read).numpy()[..., 0]
         values = values if pair is None else values[pair]
-        least = np.minimum(values[0], values[1]) if len(values) == 2 else values[0]
-        least = least - alpha * made.log_prob[:n]
-        targets = batch.rewards + batch.discounts * least
-        loss, value = self._critic_step(x, batch, targets, learning_rate, max_norm, at)
+        least = np.minimum(values[0], values[1]) if len(values) == 2 else values[0].copy()
+        least -= alpha * made.log_prob[:n]
+        least *= batch.discounts
+        least += batch.rewards
+        room.state[:], room.action[:] = x.numpy(), batch.actions
+        loss, value = self._critic_step(room.read, batch, least, learning_rate, max_norm, at)
+        room.action[:] = made.action[n:]
         mine = _Sampled(*(part[n:] for part in made))
-        climbed, mean = self._policy_step(x, alpha, noise[n:], mine, learning_rate, max_norm, at)
+        climbed, mean = self._policy_step(room.read, alpha, room.noise[n:], mine, learning_rate, max_norm, at)
         return loss, value, climbed, mean
 
+    def _room(self, batch: int, width: int) -> _Room:
+        if self._rooms is None or len(self._rooms.action) != batch:
+            read, size = torch.empty(batch, width + self._size), self._size
+            array = read.numpy()
+            self._rooms = _Room(read, array[:, :width], array[:, width:], np.empty((2 * batch, size), np.float32))
+        return self._rooms
+
     def _critic_step(
-        self, x: Tensor, batch: Transitions, targets: Floats, learning_rate: float, max_norm: float, at: tuple[int, int]
+        self,
+        read: Tensor,
+        batch: Transitions,
+        targets: Floats,
+        learning_rate: float,
+        max_norm: float,
+        at: tuple[int, int],
     ) -> tuple[float, float]:
-        read = torch.cat([x, column(batch.actions)], dim=-1)
-        n, loss, mean = len(x), 0.0, 0.0
+        """``read`` ``(batch, width + actions)`` are observations and what was done."""
+        n, loss, mean = len(targets), 0.0, 0.0
         for k in range(self._critics.count):  # one after the other, forward and back, while it is in the cache
-            values = self._critics.forward_of(k, read).numpy()
-            errors = values[:, 0] - targets
-            slope = errors / np.float32(n)
+            values = self._critics.forward_of(k, read).numpy()[:, 0]
+            errors = values - targets
+            slope = errors * np.float32(1.0 / n)
             if batch.weights is not None:
                 slope *= batch.weights
             loss += 0.5 * float(slope @ errors)
-            mean += float(values.mean())
+            mean += float(values.sum()) / n
             self._critics.backward_of(k, torch.from_numpy(slope[:, None]))
         refuse(("loss", loss), at=at)
         self._critic_adam.apply(learning_rate, max_norm, at, epsilon=1e-8)
@@ -113,7 +140,7 @@ class DenseSoft:
 
     def _policy_step(
         self,
-        x: Tensor,
+        read: Tensor,
         alpha: float,
         noise: Floats,
         sampled: _Sampled,
@@ -121,19 +148,20 @@ class DenseSoft:
         max_norm: float,
         at: tuple[int, int],
     ) -> tuple[float, float]:
+        """``read`` ``(batch, width + actions)`` are observations and the actions that were ``sampled``."""
         action, log_prob, spread, raw = sampled
-        size, n, count = self._size, len(x), self._critics.count
-        values = self._critics.forward(torch.cat([x, torch.from_numpy(action)], dim=-1)).numpy()[..., 0]
+        size, n, count = self._size, len(action), self._critics.count
+        values = self._critics.forward(read).numpy()[..., 0]
         second = values[1] < values[0] if count == 2 else None
-        climbed = values.mean(0) if second is None else np.where(second, values[1], values[0])
-        mean = float(log_prob.mean())
-        loss = alpha * mean - float(climbed.mean())
+        climbed = values.mean(0) if second is None else np.minimum(values[0], values[1])
+        mean = float(log_prob.sum()) / n
+        loss = alpha * mean - float(climbed.sum()) / n
         refuse(("loss", loss), at=at)
         columns = slice(-size, None)
         if second is None:
             by_action = self._critics.by_inputs(columns, -1.0 / (count * n)).numpy()
         else:
-            rows = [torch.from_numpy(np.flatnonzero(second == k)) for k in range(2)]
+            rows = [torch.from_numpy(np.flatnonzero(~second)), torch.from_numpy(np.flatnonzero(second))]
             by_action = self._critics.by_inputs(columns, -1.0 / n, rows).numpy()
         share = alpha / n
         slope = np.empty((n, 2 * size), np.float32)
@@ -155,11 +183,15 @@ class DenseSoft:
         log_std = low + 0.5 * (high - low) * (raw + 1.0)
         spread = np.exp(log_std)
         u = mean + spread * noise
-        normal = -0.5 * (noise * noise) - log_std - 0.5 * math.log(2 * math.pi)
-        # softplus(-2 u) = log(1 + exp(-2 |u|)) + max(-2 u, 0), which does not overflow
-        softplus = np.log1p(np.exp(-2.0 * np.abs(u))) + np.maximum(-2.0 * u, 0.0)
-        correction = 2.0 * (math.log(2.0) - u - softplus)
-        return _Sampled(np.tanh(u), (normal - correction).sum(1), spread, raw)
+        # log(1 - tanh(u)^2) is even in u: 2 (log 2 - |u| - log(1 + exp(-2 |u|))), in which nothing overflows
+        far = np.abs(u)
+        log_prob = np.log1p(np.exp(-2.0 * far))
+        log_prob += far
+        log_prob *= 2.0
+        log_prob -= log_std
+        log_prob -= 0.5 * (noise * noise)
+        log_prob -= 0.5 * math.log(2 * math.pi) + 2.0 * math.log(2.0)
+        return _Sampled(np.tanh(u), log_prob[:, 0] if self._size == 1 else log_prob.sum(1), spread, raw)
 
 
 class DenseSampler:
