@@ -87,10 +87,10 @@ _SETTINGS = "envs = 256; rollout = 32; chain = 2"
 _KINDS = {
     "linear": Kind(_POINT, 0.2, "point", _AT_REST, 1.0, 1.5, f"steps = 800_000; {_SETTINGS}", 0.95),
     "unicycle": Kind(_UNICYCLE, 0.2, "unicycle", "theta in [-0.5, 0.5]", 0.9, 2.0,
-                     f"steps = 1_000_000; {_SETTINGS}", 0.9),
+                     f"steps = 2_000_000; {_SETTINGS}", 0.9),
     "quadrotor": Kind(_QUADROTOR, 0.2, "planar_quadrotor", f"theta = 0rad; omega = 0rad/s; {_AT_REST}", 0.9, 2.0,
                       f"steps = 1_000_000; {_SETTINGS}", 0.9),
-    "long": Kind(_POINT, 0.1, "point", _AT_REST, 1.0, 1.5, f"steps = 1_500_000; {_SETTINGS}", 0.95),
+    "long": Kind(_POINT, 0.1, "point", _AT_REST, 1.0, 1.5, f"steps = 2_500_000; {_SETTINGS}", 0.95),
 }  # fmt: skip
 LONG = 100
 """Seconds of an episode of the last class: a thousand steps."""
