@@ -6,6 +6,7 @@ Randomness is drawn in blocks, for all steps of a rollout at once, from the run'
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -47,10 +48,18 @@ def enacted(head: ActionHead, action: Array) -> Array:
     """What the environment is given for recorded actions ``(batch, ...)``: within the bounds of its space."""
     if head.discrete or head.kind == "multi":
         return action
-    low, high = np.array(head.low, np.float32), np.array(head.high, np.float32)
+    low, high, half = _bounds(head.low, head.high)
     if head.kind in ("squashed", "deterministic"):
-        action = low + (action + 1.0) * (0.5 * (high - low))
-    return np.clip(action, low, high).astype(np.float32).reshape(len(action), *head.shape)
+        action = low + (action + 1.0) * half
+    kept = np.minimum(np.maximum(action, low), high)
+    return kept.astype(np.float32, copy=False).reshape(len(action), *head.shape)
+
+
+@lru_cache(maxsize=64)
+def _bounds(low: tuple[float, ...], high: tuple[float, ...]) -> tuple[Array, Array, Array]:
+    """The bounds of a space as arrays, and half of what is between them."""
+    least, most = np.array(low, np.float32), np.array(high, np.float32)
+    return least, most, 0.5 * (most - least)
 
 
 def recorded(head: ActionHead, action: Array) -> Array:

@@ -162,6 +162,8 @@ class Recorder:
         self._steps = steps
         self._finals: list[tuple[int, NDArray[np.int64], dict[str, Array], NDArray[np.int64] | None]] = []
         self._decided: NDArray[np.bool_] | None = None
+        none = np.zeros(0, np.int64)
+        self._none = Finals(none, none, {k: a[0, :0].copy() for k, a in self._observations.items()})
 
     def before(self, t: int, observation: Mapping[str, Array], constraint: NDArray[np.int64] | None) -> None:
         """Write what is acted on at ``t``; copied, as the environment reuses its arrays."""
@@ -207,22 +209,21 @@ class Recorder:
             self._decided = np.ones(self._rewards.shape, np.bool_)
         self._decided[t] = ~lost
 
+    def _cut(self) -> Finals:
+        """Where episodes were truncated, and what was seen last."""
+        constrained = all(c is not None for *_, c in self._finals)
+        return Finals(
+            np.concatenate([np.full(len(rows), t) for t, rows, _, _ in self._finals]),
+            np.concatenate([rows for _, rows, _, _ in self._finals]),
+            {k: np.concatenate([o[k] for _, _, o, _ in self._finals]) for k in self._observations},
+            np.concatenate([c for *_, c in self._finals if c is not None]) if constrained else None,
+        )
+
     def take(
         self, last_observation: Mapping[str, Array], steps: int, last_constraint: NDArray[np.int64] | None = None
     ) -> Trajectory:
         """The trajectory of the first ``steps`` steps; its arrays are overwritten by the next one."""
-        none = np.zeros(0, np.int64)
-        constrained = self._finals and all(c is not None for *_, c in self._finals)
-        finals = Finals(
-            np.concatenate([np.full(len(rows), t) for t, rows, _, _ in self._finals] or [none]),
-            np.concatenate([rows for _, rows, _, _ in self._finals] or [none]),
-            {
-                k: np.concatenate([o[k] for _, _, o, _ in self._finals] or [np.zeros((0, *a.shape[2:]), a.dtype)])
-                for k, a in self._observations.items()
-            },
-            np.concatenate([c for *_, c in self._finals if c is not None]) if constrained else None,
-        )
-        self._finals = []
+        finals, self._finals = self._cut() if self._finals else self._none, []
         decided, self._decided = self._decided, None
         groups: dict[str, dict[str, Array]] = {"sources": {}, "costs": {}, "monitors": {}}
         for key, array in self._extra.items():
