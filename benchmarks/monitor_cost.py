@@ -59,8 +59,8 @@ def timed(env: SpecVectorEnv) -> Clock:
     """A clock around all that the spec adds to an environment."""
     clock = Clock()
     sources = () if env._copies is None else env._copies._sources
-    calls: list[tuple[Any, tuple[str, ...]]] = [(source, ("step", "reset")) for source in sources]
-    calls += [(env.rewards, ("step", "reset")), (env._columns, ("put", "read"))]
+    calls: list[tuple[Any, tuple[str, ...]]] = [(source, ("reset",)) for source in sources]
+    calls += [(env._copies, ("_read",)), (env.rewards, ("step", "reset")), (env._columns, ("read",))]
     calls += [(env, ("_write_added", "_statistics", "_possible", "_mark"))]
     calls += [(env._coverage, ("prune",)), (env._robust, ("step", "begin", "end"))]
     for owner, names in calls:

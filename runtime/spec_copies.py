@@ -58,19 +58,28 @@ class Copies:
     ) -> None:
         """Step every copy, writing what came of it into the arrays."""
         chosen: Any = actions if self._first_action is None else (actions + self._first_action).tolist()
-        put, columns, sources, logs = buffer.put, self.columns, self._sources, self._logs
+        put, logs = buffer.put, self._logs
+        rows, earned = [], []
         for i, env in enumerate(self._envs):
             row, paid, stop, cut, said = env.step(chosen[i])
             logs[i].actions.append(chosen[i])
             put(i, row)
-            columns.put(i, sources[i].step(chosen[i], float(paid), row))
-            given[i] = paid
+            rows.append(row)
+            earned.append(float(paid))
             if stop:
                 terminated[i] = True
             if cut:
                 truncated[i] = True
             if masks is not None:
                 masks[i] = said["action_mask"]
+        given[:] = earned
+        self._read(chosen, earned, rows)
+
+    def _read(self, actions: Any, earned: Sequence[float], rows: Sequence[Any]) -> None:
+        """Read the signals of every copy after a step."""
+        put = self.columns.put
+        for i, source in enumerate(self._sources):
+            put(i, source.step(actions[i], earned[i], rows[i]))
 
     def restart(
         self, rows: Sequence[int], options: Options | None, buffer: ObservationBuffer, masks: Array | None
