@@ -38,7 +38,7 @@ SEEDS = (0, 1, 2)
 EPISODES = 100
 ARMS = ("unconstrained", "lagrangian", "projection", "sac")
 SAC = {
-    "steps": 20_000, "envs": 4, "rollout": 500, "hidden": 64, "batch": 128, "learning_rate": 1e-3,
+    "steps": 20_000, "envs": 4, "rollout": 125, "hidden": 64, "batch": 128, "learning_rate": 1e-3,
     "normalize_observations": True,
 }  # fmt: skip
 
