@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentc.compiler.settings import Scalar, Setting
+from agentc.compiler.settings import Scalar, Setting, joined
 
 RUN = (
     Setting("steps", "int", 100_000, "Environment steps to train for, summed over all environments.", 1),
@@ -21,6 +21,16 @@ RUN = (
         choices=("stop", "warn", "off"),
     ),
 )
+RUN_ALONE = tuple(s for s in RUN if s.name != "envs")
+"""Of runs that step no environments."""
+DIFFERENTIATED = joined(
+    RUN_ALONE,
+    (
+        Setting("steps", "int", 2000, "Gradient steps to train for, each over a batch of runs.", 1),
+        Setting("rollout", "int", 20, "Gradient steps between two lines of the log.", 1, 1_000_000),
+    ),
+)
+"""Of runs that go up gradients through the declared system."""
 ADAM = (
     Setting("learning_rate", "float", 1e-3, "Step size of Adam.", 0, 1, low_open=True),
     Setting("anneal", "bool", False, "Let the step size fall linearly to zero over `steps`."),
@@ -114,6 +124,8 @@ STARTS = (
     Setting("reset_until", "int", 100_000, "Steps of the run in which episodes begin there.", 1),
     Setting("reset_steps", "int", 0, "Steps after which an episode that began there is cut; 0 for its own end.", 0),
 )
+ACTING = (*REWARD, *STARTS, *NETWORK, *SYMMETRY)
+"""What every learner that acts in environments is told beside its objective."""
 PRIVILEGED = (
     Setting("privileged", "text", "", "Parts of the observation that the value function alone reads, by name."),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentc.compiler.settings import Setting, TrainerSchema, joined
-from agentc.compiler.training_groups import ADAM, DELAYED, DISCOUNT, FILE, NETWORK, OFF_POLICY, RUN, WEIGHTING
+from agentc.compiler.training_groups import ADAM, DELAYED, DISCOUNT, FILE, NETWORK, OFF_POLICY, RUN_ALONE, WEIGHTING
 
 _OFFLINE = (
     Setting("steps", "int", 100_000, "Gradient steps to train for.", 1),
@@ -12,7 +12,7 @@ _OFFLINE = (
     Setting("batch", "int", 256, "Transitions of a gradient step.", 1, 1_000_000),
     *WEIGHTING,
 )
-_OFFLINE_RUN = (*(s for s in RUN if s.name != "envs"), *_OFFLINE)
+_OFFLINE_RUN = (*RUN_ALONE, *_OFFLINE)
 _OFFLINE_DEFAULTS = {k: v for k, v in OFF_POLICY.items() if k != "envs"}
 BC = TrainerSchema(
     "bc",

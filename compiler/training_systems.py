@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentc.compiler.settings import Scalar, Setting, TrainerSchema, joined
-from agentc.compiler.training_groups import ADAM, BOX, BUDGETED, DISCOUNT, NETWORK, RUN, STARTS
+from agentc.compiler.training_groups import ADAM, BOX, BUDGETED, DIFFERENTIATED, DISCOUNT, NETWORK, STARTS
 from agentc.compiler.training_online import PPO
 
 _PLANS = (
@@ -34,14 +34,15 @@ TGPO = TrainerSchema(
     ),
     DISCOUNT,
 )
+_DIFFERENTIATED: dict[str, Scalar] = {
+    "learning_rate": 3e-3, "anneal": True, "max_grad_norm": 1.0, "normalize_observations": True,
+}  # fmt: skip
 DESCENT = TrainerSchema(
     "descent",
     "Gradients of robustness through the declared dynamics, for a policy of the state.",
     joined(
-        tuple(s for s in RUN if s.name != "envs"),
+        DIFFERENTIATED,
         (
-            Setting("steps", "int", 2000, "Gradient steps to train for.", 1),
-            Setting("rollout", "int", 20, "Gradient steps between two lines of the log.", 1, 1_000_000),
             Setting("batch", "int", 64, "Runs of a gradient step.", 1, 1_000_000),
             Setting("margin", "float", 0.05, "Robustness that every run is to have.", 0),
             Setting("hard", "float", 0.5, "Share of a batch that begins where a proof has failed.", 0, 1),
@@ -51,19 +52,15 @@ DESCENT = TrainerSchema(
         ),
         ADAM,
         NETWORK,
-        **{
-            "learning_rate": 3e-3, "anneal": True, "max_grad_norm": 1.0, "hidden": 32, "normalize_observations": True,
-        },
+        **{**_DIFFERENTIATED, "hidden": 32},
     ),
 )  # fmt: skip
 NPC = TrainerSchema(
     "npc",
     "A controller trained up the robustness of its rollouts in the declared system, which predicts what it will do.",
     joined(
-        tuple(s for s in RUN if s.name != "envs"),
+        DIFFERENTIATED,
         (
-            Setting("steps", "int", 2000, "Gradient steps to train for, each over a batch of rollouts.", 1),
-            Setting("rollout", "int", 20, "Gradient steps between two lines of the log.", 1, 1_000_000),
             Setting("batch", "int", 128, "Rollouts of a gradient step.", 1, 100_000),
             Setting("starts", "int", 0, "Starts, drawn once, of all batches; 0 for others each time.", 0, 10_000_000),
             Setting("ahead", "int", 1, "Steps whose inputs the network says at once; 0 for all.", 0, 10_000),
@@ -76,7 +73,7 @@ NPC = TrainerSchema(
         ),
         ADAM,
         tuple(s for s in NETWORK if s.name not in ("history", "memory", "encoder")),
-        **{"learning_rate": 3e-3, "max_grad_norm": 1.0, "anneal": True, "normalize_observations": True},
+        **_DIFFERENTIATED,
     ),
     DISCOUNT,
 )
