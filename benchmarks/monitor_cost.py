@@ -3,11 +3,13 @@
 An agent is trained as its spec says for a few thousand steps, twice, which is the same run to the byte. The first run
 says what it takes. In the second there is a clock around every call by which its vector environment reads signals,
 makes letters of them, steps monitors and reward machines and writes their states into the observation; what the clock
-itself takes between its two readings is measured and taken off. Called by ``agentc bench train``.
+itself takes between its two readings is measured and taken off. What other benchmarks have left in memory is kept
+from the garbage collector, which would go through all of it in the midst of a call. Called by ``agentc bench train``.
 """
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import time
 from collections.abc import Callable
@@ -80,6 +82,8 @@ def share(spec: str, steps: int, *, copies: bool = False) -> float:
     make = (lambda: environment_of(agent.agent)) if copies else None
     took: list[float] = []
     clock = Clock()
+    gc.collect()
+    gc.freeze()
     for clocked in (False, True):
         env = SpecVectorEnv(agent, config.envs, make=make)  # type: ignore[attr-defined]
         try:
@@ -90,4 +94,5 @@ def share(spec: str, steps: int, *, copies: bool = False) -> float:
                 took.append(time.thread_time() - began)
         finally:
             env.close()
+    gc.unfreeze()
     return max(0.0, clock.seconds - clock.calls * reading()) / took[0]
