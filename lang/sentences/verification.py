@@ -46,6 +46,7 @@ ROWS: tuple[Entry, ...] = (
           "write `verify {name} by reach {{ controller = trained }}`"),
     Entry("AS1364", "no-trained-policy", _E, "`{agent}` has no trained policy", "`agentc train` makes one"),
     Entry("AS1365", "unaskable-proof", _E, "`{name}` cannot be proved by {method}, because {reason}"),
+    Entry("AS1366", "timed-controller", _E, "`{method}` cannot take the policy of `{agent}`: {what}", "{mend}"),
     Entry("AS1349", "prism-construct", _E, "this PRISM model is not read: {what}",
           "`explain AS1349` names what is read"),
     Entry("AS1380", "gate-closed", _E, "`{agent}` is not run: it requires {requirement}, and {why}"),

@@ -212,10 +212,14 @@ def _kept(agent: AgentIR, spec: Path, rows: Sequence[dict[str, Any]], folder: Pa
 
 
 def _trained(agent: AgentIR, runs: Path, seed: int | None) -> Path | None:
-    """The policy that was trained for an agent, exported, if an item asks for it and there is one."""
+    """The policy that was trained for an agent, exported, if an item asks for it and there is one.
+
+    One that follows plans is exported with a plan inside. Raises AS1366 for a controller that predicts.
+    """
     from agentc.compiler.verify_config import TRAINED
 
-    if all(v.settings.get("controller") != TRAINED for v in agent.verifies):
+    asking = [v for v in agent.verifies if v.settings.get("controller") == TRAINED]
+    if not asking:
         return None
     from agentc.runtime.learn.policy import Policy
     from agentc.runtime.runs import POLICY, RUN, find_runs, run_of, stale
@@ -224,6 +228,17 @@ def _trained(agent: AgentIR, runs: Path, seed: int | None) -> Path | None:
         return None
     run = find_runs(agent.name, runs)[0] if seed is None else run_of(agent.name, seed, runs)
     show(stale(run, agent))
+    if agent.judged_on_traces:
+        from agentc.runtime.compiled import CompiledAgent
+        from agentc.runtime.subgoals.following import Following
+        from agentc.runtime.training import actor_of
+
+        actor = actor_of(CompiledAgent.from_ir(agent), run)
+        if isinstance(actor, Following):
+            return actor.export(run.folder / POLICY).absolute()
+        what, mend = "it predicts with the declared system and reads the time", "`agentc eval` counts what it keeps"
+        method = asking[0].method or "verify"
+        raise AgentcError([report("AS1366", asking[0].span, method=method, agent=agent.name, what=what, mend=mend)])
     return Policy.load(run.folder).export(run.folder / POLICY).absolute()
 
 

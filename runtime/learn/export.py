@@ -15,6 +15,7 @@ The safetensors file has the weights, and the architecture as data in its header
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ def export(network: ActorCritic, path: Path, *, mask: bool = False, scores_only:
         data = safetensors.numpy.save(arrays, {"architecture": described})
     else:
         raise AgentcError([report("AS1535", None, path=str(path), what=f"the ending `{path.suffix}`")])
+    return written(path, data)
+
+
+def written(path: Path, data: bytes) -> Path:
+    """Write a file. Raises :class:`AgentcError` (AS0843) if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -54,20 +60,27 @@ def export(network: ActorCritic, path: Path, *, mask: bool = False, scores_only:
     return path
 
 
-def graph_of(network: ActorCritic, *, mask: bool = False, scores_only: bool = False) -> Any:
-    """The policy as an ``onnx.ModelProto``."""
-    return _Graph(network).model(mask=mask, scores_only=scores_only)
+Given = Mapping[str, Callable[[Nodes], str]]
+"""Vectors of the observation, by key, that a graph computes from inputs of its own: what adds them names its output."""
+
+
+def graph_of(
+    network: ActorCritic, *, mask: bool = False, scores_only: bool = False, given: Given | None = None,
+    data: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
+    """The policy as an ``onnx.ModelProto``, with ``data`` among its metadata."""
+    return _Graph(network, given or {}).model(mask=mask, scores_only=scores_only, data=data or {})
 
 
 class _Graph:
     """A policy while it is being written as a graph."""
 
-    def __init__(self, network: ActorCritic) -> None:
-        self._graph = Nodes()
+    def __init__(self, network: ActorCritic, given: Given) -> None:
+        self._graph, self._given = Nodes(), given
         self._network = network
         self._windows: list[Window] = []
 
-    def model(self, *, mask: bool, scores_only: bool) -> Any:
+    def model(self, *, mask: bool, scores_only: bool, data: Mapping[str, str]) -> Any:
         """The whole."""
         graph, network, architecture = self._graph, self._network, self._network.architecture
         helper, types = graph.onnx.helper, graph.onnx.TensorProto
@@ -81,7 +94,7 @@ class _Graph:
         scores = graph.layers(network.actor, x, last="scores") if network.group is None else self._averaged(x)
         outputs = [helper.make_tensor_value_info("scores", types.FLOAT, ["batch", None])]
         if scores_only:
-            return graph.model(outputs, {})
+            return graph.model(outputs, data)
         if mask and head.discrete:
             graph.input("mask", types.BOOL, ["batch", head.size])
             scores = graph.node("Where", ["mask", scores, graph.constant(np.float32(-np.inf))])
@@ -90,7 +103,7 @@ class _Graph:
             with_action(graph, window, "action", architecture)
             outputs.append(helper.make_tensor_value_info(window.next, types.FLOAT, ["batch", *window.shape]))
         state = [{"input": w.name, "output": w.next, "shape": list(w.shape), "start": 0.0} for w in self._windows]
-        return graph.model(outputs, {"state": json.dumps(state)} if state else {})
+        return graph.model(outputs, {**data, "state": json.dumps(state)} if state else data)
 
     def _averaged(self, x: str) -> str:
         """The actor's outputs as an average over its symmetry (:mod:`agentc.runtime.learn.networks.symmetry`)."""
@@ -119,7 +132,10 @@ class _Graph:
             number = graph.node("Sub", [name, graph.constant(np.int64(part.start))])
             return graph.one_hot(number, part.size)
         if part.kind == "vector":
-            graph.input(name, types.FLOAT, shape)
+            if part.key in self._given:
+                name = self._given[part.key](graph)
+            else:
+                graph.input(name, types.FLOAT, shape)
             flat = name if len(part.shape) == 1 else graph.node("Flatten", [name], axis=1)
             if not self._network.architecture.normalize:
                 return flat

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -149,6 +150,12 @@ class Following:
     def check_spaces(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]) -> None:
         """Raises AS0844 for a policy of other spaces."""
         self.follower.policy.check_spaces(observation_space, action_space)
+
+    def export(self, path: Path | str, plan: Proposal | None = None) -> Path:
+        """Write the policy with one plan inside (:func:`agentc.runtime.subgoals.planned.export_planned`)."""
+        from agentc.runtime.subgoals.planned import export_planned
+
+        return export_planned(self.follower, Path(path), plan)
 
     def act(self, observation: Any, mask: Any, randomness: np.random.Generator | None) -> Any:
         """The likeliest action of each row: what was tried before the plan was chosen."""

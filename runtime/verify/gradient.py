@@ -39,7 +39,8 @@ class Descent:
         """A descent, or None where there is no gradient to follow or torch is not installed."""
         system = simulation.system
         odd = bool(system.modes) or any(v.kind != "real" for v in system.variables)
-        if not 0 < simulation.steps <= LONGEST or not space.size or odd:
+        outside = simulation.controller.planned is not None
+        if not 0 < simulation.steps <= LONGEST or not space.size or odd or outside:
             return None
         try:
             return Descent(simulation, space, robust)

@@ -25,6 +25,7 @@ from agentc.compiler.verify_config import TRAINED
 from agentc.lang.diagnostics import AgentcError, report
 from agentc.lang.spelling import nearest
 from agentc.runtime.verify.network.onnx_reader import Reading, read_onnx
+from agentc.runtime.verify.planned import PlannedController
 from agentc.runtime.verify.problem import Problem
 
 Floats = NDArray[np.float64]
@@ -35,17 +36,31 @@ LONGEST = 100_000
 
 @dataclass(frozen=True)
 class Controller:
-    """What sets the inputs: nothing, a law of the system, or a network."""
+    """What sets the inputs: nothing, a law of the system, a network, or a policy that follows a plan."""
 
     name: str = ""
     reading: Reading | None = None
     path: Path | None = None
+    planned: PlannedController | None = None
 
 
-def controller_of(problem: Problem, name: str, system: SystemIR) -> Controller:
-    """The controller of that name. Raises :class:`AgentcError`: AS1317 for an unknown one, AS131x for a network."""
+def controller_of(problem: Problem, name: str, system: SystemIR, planned: str = "") -> Controller:
+    """The controller of that name.
+
+    Raises :class:`AgentcError`: AS1317 for an unknown one, AS131x for a network, and AS1366 for a policy that follows a
+    plan where ``planned`` names a method that cannot take one.
+    """
     path = None if name in [c.name for c in system.controllers] else problem.network_file(name)
     if path is not None:
+        follows = PlannedController.of(path, system, problem.item.span)
+        if follows is not None and planned:
+            what = "it follows a plan and reads the step"
+            mend = "`falsify` and `statistical` run it; `train descent` makes a network of the state alone"
+            raise AgentcError(
+                [report("AS1366", problem.item.span, method=planned, agent=problem.agent.name, what=what, mend=mend)]
+            )
+        if follows is not None:
+            return Controller(path.name if name == TRAINED else name, None, path, follows)
         reading = read_onnx(path)
         found = (reading.network.inputs, reading.network.outputs)
         wanted = (len(system.states), len(system.inputs))
@@ -118,13 +133,15 @@ class Simulation:
         states[:, 0] = state
         modes = np.zeros((batch, self.steps + 1), np.int64)
         for t in range(self.steps):
-            inputs[:, t] = self._control(state, noise[:, t, k:], exact)
+            inputs[:, t] = self._control(state, noise[:, t, k:], exact, t)
             disturbance = self.simulator.noise_of(noise[:, t, :k])
             state, mode = self.simulator.step(state, mode, inputs[:, t], disturbance, np.full(batch, t))
             states[:, t + 1], modes[:, t + 1] = state, mode
         return states, inputs, modes
 
-    def _control(self, state: Floats, free: Floats, exact: bool) -> Floats:
+    def _control(self, state: Floats, free: Floats, exact: bool, step: int) -> Floats:
+        if self.controller.planned is not None:
+            return np.clip(self.controller.planned.inputs(state, step, alone=exact), self._lo, self._hi)
         if self.controller.reading is not None:
             if exact:
                 from agentc.runtime.verify.network.method import run_onnx

@@ -75,7 +75,7 @@ class DataMethod:
             return Answer(Verdict.VACUOUS, NAME, "no state is a start: what is assumed of the first step is empty")
         controller = Controller()
         if settings["controller"] and problem.agent.system is not None:
-            controller = controller_of(problem, str(settings["controller"]), problem.agent.system)
+            controller = controller_of(problem, str(settings["controller"]), problem.agent.system, NAME)
         names = [v.name for v in question.states], [v.name for v in question.inputs]
         data = read_transitions(Path(str(settings["trajectories"])), *names, problem.folder)
         enough = _enough(problem, question)

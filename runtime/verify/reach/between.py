@@ -100,7 +100,7 @@ class Between(Simulation):
         inputs = np.empty((batch, self.steps, len(self.system.inputs)))
         states[:, 0] = state
         for t in range(self.steps):
-            inputs[:, t] = self._control(state, noise[:, t, k:], exact)
+            inputs[:, t] = self._control(state, noise[:, t, k:], exact, t)
             held = dynamics.columns(state, inputs[:, t], self.simulator.noise_of(noise[:, t, :k]))
             rate = dynamics.rate(0, {v.name: held[v.name] for v in (*self.system.inputs, *self.system.disturbances)})
             x = np.ascontiguousarray(state.T)

@@ -63,7 +63,7 @@ class ReachMethod:
         settings = problem.settings(NAME)
         system = problem.agent.system
         assert system is not None
-        controller = controller_of(problem, str(settings["controller"]), system)
+        controller = controller_of(problem, str(settings["controller"]), system, NAME)
         steps, whole = horizon_of(problem, float(settings["horizon"]))
         formula = problem.item.formula
         ahead = lookahead(formula)
