@@ -10,7 +10,8 @@
   400 gradient steps, which take about as long as ours;
 - *cross-entropy*: a planner, once for each of :data:`PLANNED` starts; nothing is learnt.
 
-None of the baselines has been tuned: they have ours' settings, and PPO's own where ours says nothing. A run has at most
+Each baseline has the settings that were best for it in a few trials, as many as ours had
+(:mod:`agentc.benchmarks.stl_tuning`); a run of others does not count. A run has at most
 :data:`LIMIT` seconds of the processor; what it has learnt by then counts. It is judged on :data:`STARTS` fresh
 initial states by the compiled formulas, and on the first :data:`CHECKED` by the reference semantics too. Runs are
 recorded in ``recorded/stl_learning.jsonl``; those of another text of their spec are left out. ``agentc bench
@@ -28,6 +29,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -55,7 +57,10 @@ Outcome = tuple[Truths, NDArray[np.float64], int, float]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One run: how many of ``starts`` satisfied all formulas, steps trained for, seconds of the processor."""
+    """One run: how many of ``starts`` satisfied all formulas, steps trained for, seconds of the processor.
+
+    ``settings`` are a baseline's tuned ones in words, nothing where it has its own.
+    """
 
     task: str
     arm: str
@@ -66,6 +71,7 @@ class Recorded:
     training: float
     judging: float
     spec: str
+    settings: str = ""
 
 
 def digest(task: str) -> str:
@@ -79,7 +85,24 @@ def read(path: Path = RECORDED) -> list[Recorded]:
     if not path.is_file():
         return []
     rows = [Recorded(**json.loads(row)) for row in path.read_text(encoding="utf-8").splitlines() if row.strip()]
-    return [r for r in rows if r.task in SEEDS and r.spec == digest(r.task)]
+    return [r for r in rows if r.task in SEEDS and r.spec == digest(r.task) and r.settings == _tuned(r.arm)[1]]
+
+
+def _tuned(arm: str) -> tuple[dict[str, Any], str]:
+    """What was best for a baseline in its trials, and that in words; ours is run as the spec says."""
+    from agentc.benchmarks.stl_tuning import best
+
+    settings = {} if arm == OURS else best(arm)
+    return settings, ", ".join(f"{k} = {v:g}" for k, v in sorted(settings.items()))
+
+
+def _with(config: Any, settings: Mapping[str, Any]) -> Any:
+    """A configuration with settings in place of its own; ``share`` is of its steps."""
+    changed = dict(settings)
+    share = changed.pop("share", None)
+    if share is not None:
+        changed["steps"] = max(1, round(config.steps * share))
+    return replace(config, **changed)
 
 
 @cache
@@ -122,7 +145,9 @@ def _trained(env: Any, config: Any, folder: Path, limit: float) -> tuple[int, fl
     return result.steps, spent(folder)
 
 
-def ours(task: str, seed: int, folder: Path, limit: float, starts: int) -> Outcome:
+def ours(
+    task: str, seed: int, folder: Path, limit: float, starts: int, settings: Mapping[str, Any] = MappingProxyType({})
+) -> Outcome:
     """``train tgpo`` as the spec says."""
     from agentc.runtime.learn.policy import Policy
     from agentc.runtime.learn.tgpo import TGPOConfig
@@ -132,17 +157,21 @@ def ours(task: str, seed: int, folder: Path, limit: float, starts: int) -> Outco
     agent = compiled(task)
     config = configuration(agent.agent, seed)
     assert isinstance(config, TGPOConfig)
+    config = _with(config, settings)
     steps, seconds = _trained(environment(agent, config), config, folder, limit)
     follower = follower_of(agent.agent, Policy.load(folder), config)
     ran = follower.follow(follower.starts(starts, seed), seed)
     return ran.satisfied, ran.traces, steps, seconds
 
 
-def learnt(arm: str) -> Callable[[str, int, Path, float, int], Outcome]:
+def learnt(arm: str) -> Callable[..., Outcome]:
     """An arm of PPO that is paid at the end."""
     memory = {"tau-MDP": "flat", "recurrent": "gru"}.get(arm)
 
-    def run(task: str, seed: int, folder: Path, limit: float, starts: int) -> Outcome:
+    def run(
+        task: str, seed: int, folder: Path, limit: float, starts: int,
+        settings: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Outcome:
         from agentc.runtime.learn.context.window import HistoryVector
         from agentc.runtime.learn.policy import Policy
         from agentc.runtime.learn.ppo import PPOConfig
@@ -159,6 +188,7 @@ def learnt(arm: str) -> Callable[[str, int, Path, float, int], Outcome]:
         )  # fmt: skip
         if memory is not None:
             config = replace(config, history=TAU, memory=memory)
+        config = _with(config, settings)
         flags = arm == "F-MDP"
         steps, seconds = _trained(TerminalVectorEnv(problem, envs, flags=flags), config, folder, limit)
         policy = Policy.load(folder)
@@ -173,7 +203,9 @@ def learnt(arm: str) -> Callable[[str, int, Path, float, int], Outcome]:
     return run
 
 
-def descended(task: str, seed: int, folder: Path, limit: float, starts: int) -> Outcome:
+def descended(
+    task: str, seed: int, folder: Path, limit: float, starts: int, settings: Mapping[str, Any] = MappingProxyType({})
+) -> Outcome:
     """A controller that is told the time, up the gradient of robustness through the declared equations."""
     from agentc.runtime.learn.policy import Policy
     from agentc.runtime.learn.predictive import NPCConfig
@@ -182,7 +214,7 @@ def descended(task: str, seed: int, folder: Path, limit: float, starts: int) -> 
     from agentc.runtime.predictive.predicting import Predictor
 
     problem = problem_of(compiled(task).agent)
-    config = NPCConfig(steps=400, seed=seed)
+    config = _with(NPCConfig(steps=400, seed=seed), settings)
     steps, seconds = _trained(ModelEnv(problem), config, folder, limit)
     predictor = Predictor(Policy.load(folder).network, Model(problem), every=problem.last, refine=0)
     start, _ = problem.simulator.start(np.random.default_rng([seed, 12]), starts)
@@ -190,7 +222,9 @@ def descended(task: str, seed: int, folder: Path, limit: float, starts: int) -> 
     return ran.satisfied, ran.traces, steps, seconds
 
 
-def planned(task: str, seed: int, folder: Path, limit: float, starts: int) -> Outcome:
+def planned(
+    task: str, seed: int, folder: Path, limit: float, starts: int, settings: Mapping[str, Any] = MappingProxyType({})
+) -> Outcome:
     """The cross-entropy method from each start, as long as the limit is not reached; then a start is not solved."""
     from agentc.compiler.signals.robustness import compile_robustness
     from agentc.runtime.planning.cross_entropy import CrossEntropy, cross_entropy, rolled
@@ -202,7 +236,7 @@ def planned(task: str, seed: int, folder: Path, limit: float, starts: int) -> Ou
     for k, row in enumerate(state):
         inputs = np.zeros((problem.last, len(problem.system.inputs)))
         if time.process_time() - begun < limit:
-            inputs, _ = cross_entropy(problem, row, CrossEntropy(seed=1000 * seed + k))
+            inputs, _ = cross_entropy(problem, row, CrossEntropy(seed=1000 * seed + k, **settings))
         traces.append(rolled(problem, row, inputs[None], rng)[0])
     whole = np.stack(traces)
     found = compile_robustness(problem.formula, problem.signals).satisfaction_at(whole)
@@ -219,9 +253,11 @@ def run_one(task: str, arm: str, seed: int, runs: Path, *, limit: float = LIMIT,
     from agentc.compiler.logic.semantics import evaluate
     from agentc.runtime.planning.problem import problem_of
 
-    folder = runs / f"{task}_{arm}_{seed}_{digest(task)}"
+    settings, said = _tuned(arm)
+    mark = f"_{said}".replace(" ", "") if said else ""
+    folder = runs / f"{task}_{arm}_{seed}_{digest(task)}{mark}"
     begun, before = time.process_time(), spent(folder)
-    satisfied, traces, steps, seconds = ARMS[arm](task, seed, folder, limit, starts)
+    satisfied, traces, steps, seconds = ARMS[arm](task, seed, folder, limit, starts, settings)
     problem = problem_of(compiled(task).agent)
     n = len(problem.system.states)
     for truth, trace in list(zip(satisfied, traces, strict=True))[:CHECKED]:
@@ -230,7 +266,7 @@ def run_one(task: str, arm: str, seed: int, runs: Path, *, limit: float = LIMIT,
     judging = time.process_time() - begun - (seconds - before)
     counted = int(np.sum(satisfied))
     return Recorded(
-        task, arm, seed, counted, len(satisfied), steps, round(seconds, 1), round(judging, 1), digest(task)
+        task, arm, seed, counted, len(satisfied), steps, round(seconds, 1), round(judging, 1), digest(task), said
     )
 
 
