@@ -43,6 +43,8 @@ agent Parker {
   train descent until proved(there) { steps = 400; hidden = 8; seed = 0 }
 }
 """
+PROVABLE = CART.replace("LIMIT", "1.3m").replace("time = 5s", "time = 300s")
+"""With time enough for the proof on a busy machine."""
 
 
 def compiled_of(text):
@@ -54,7 +56,7 @@ def compiled_of(text):
 @pytest.fixture(scope="module")
 def parked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("parked")
-    compiled = compiled_of(CART.replace("LIMIT", "1.3m"))
+    compiled = compiled_of(PROVABLE)
     run = run_of("Parker", 0, folder / "runs")
     said = []
     ended = train_until_proved(compiled, configuration(compiled.agent), run, folder, told=said.append)
@@ -95,7 +97,7 @@ def test_what_was_proved_holds_on_runs(parked):
 
 def test_the_command_trains_verifies_and_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "cart.agentspec").write_text(CART.replace("LIMIT", "1.3m"))
+    (tmp_path / "cart.agentspec").write_text(PROVABLE)
     assert invoke(["train", "cart.agentspec"]) == 0
     assert "there is proved" in capsys.readouterr().out
     assert invoke(["verify", "cart.agentspec", "--format", "json"]) == 0
