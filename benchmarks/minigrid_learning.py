@@ -42,7 +42,7 @@ from agentc.runtime.learn.statistics import wilson
 RECORDED = Path(__file__).parent / "recorded" / "minigrid.jsonl"
 TASKS = ("multi_room", "locked_room", "obstructed_maze")
 SPEC, SB3 = "spec", "SB3"
-ARMS = (SPEC, "plain", "novelty", SB3)
+ARMS = (SPEC, "plain", SB3, "novelty")
 EPISODES = 200
 SB3_STEPS = BARE_STEPS = 1_000_000
 """Steps of Stable-Baselines3 and of the arms without a spec; the spec's own arm has those that the spec says."""

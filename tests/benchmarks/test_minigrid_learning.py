@@ -65,6 +65,12 @@ def test_episodes_are_as_long_as_the_package_gives_them(task: str) -> None:
     assert environment.arguments["view"] == "partial"
 
 
+@pytest.mark.parametrize(("task", "stages"), list(zip(TASKS, ([6], [7], [3, 5]), strict=True)))
+def test_every_stage_raises_the_potential(task: str, stages: list[int]) -> None:
+    shapings = minigrid_learning.specified(task).reward_machine.shapings
+    assert sorted(len({p for row in s.potentials for p in row if p > 0.0}) for s in shapings) == stages
+
+
 def test_without_the_spec_there_is_what_the_package_shows_and_pays() -> None:
     env, agent = SpecVectorEnv(bare(TASK), 2), bare(TASK).agent
     assert env.batched and agent.environment is not None
