@@ -20,10 +20,9 @@ spec, three at most, and one of the others. Ours go on where they were interrupt
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
@@ -32,6 +31,7 @@ from typing import Any
 
 import gymnasium
 
+from agentc.benchmarks import recording
 from agentc.benchmarks.methods.training import agent_of
 from agentc.benchmarks.rows import Row
 from agentc.benchmarks.stl_learning import limited, spent
@@ -72,10 +72,7 @@ def digest(task: str) -> str:
 
 def read(path: Path = RECORDED) -> list[Recorded]:
     """The recorded runs of the specs as they are now."""
-    if not path.is_file():
-        return []
-    rows = [Recorded(**json.loads(row)) for row in path.read_text(encoding="utf-8").splitlines() if row.strip()]
-    return [r for r in rows if r.task in TASKS and r.spec == digest(r.task)]
+    return recording.rows(path, Recorded, lambda r: r.task in TASKS and r.spec == digest(r.task))
 
 
 @cache
@@ -175,8 +172,7 @@ def run(tasks: Sequence[str] = (), seeds: int = 0, runs: Path = Path("runs"), pa
     """Run what is missing of some tasks, record it, and return the rows of all."""
     for task, arm, seed in missing(read(path), tasks, seeds):
         found = run_one(task, arm, seed, runs)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(found)) + "\n")
+        recording.append(path, found)
     return rows(read(path))
 
 

@@ -26,7 +26,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +35,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentc.benchmarks import recording
 from agentc.benchmarks.methods.training import agent_of
 from agentc.benchmarks.rows import Row
 from agentc.benchmarks.stl_tasks import SEEDS, frozen, target
@@ -82,10 +83,9 @@ def digest(task: str) -> str:
 
 def read(path: Path = RECORDED) -> list[Recorded]:
     """The recorded runs of the tasks as they are now."""
-    if not path.is_file():
-        return []
-    rows = [Recorded(**json.loads(row)) for row in path.read_text(encoding="utf-8").splitlines() if row.strip()]
-    return [r for r in rows if r.task in SEEDS and r.spec == digest(r.task) and r.settings == _tuned(r.arm)[1]]
+    return recording.rows(
+        path, Recorded, lambda r: r.task in SEEDS and r.spec == digest(r.task) and r.settings == _tuned(r.arm)[1]
+    )
 
 
 def _tuned(arm: str) -> tuple[dict[str, Any], str]:
@@ -286,8 +286,7 @@ def run(tasks: Sequence[str] = (), seeds: int = 0, runs: Path = Path("runs"), pa
     left = missing(read(path), tasks, seeds)
     for task, arm, seed in track(left, "stl-learning", console=Console(stderr=True), disable=not left):
         found = run_one(task, arm, seed, runs)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(found)) + "\n")
+        recording.append(path, found)
     return rows(read(path))
 
 
