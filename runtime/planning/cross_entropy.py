@@ -45,20 +45,38 @@ def cross_entropy(
     value_of = worth or compile_robustness(problem.formula, problem.signals).robustness_at
     stretches = min(budget.stretches, problem.last)
     held = np.arange(problem.last) * stretches // problem.last
-    mean, spread = np.zeros((stretches, len(lo))), np.full((stretches, len(lo)), 0.7)
-    best, value = np.zeros((problem.last, len(lo))), -np.inf
+
+    def judged(inputs: Floats) -> Floats:
+        return np.nan_to_num(value_of(rolled(problem, start, inputs)), nan=-np.inf)
+
+    return nearer_to_the_best(judged, lo, hi, held, budget, rng, spread=0.7, enough=lambda value: value > 0.0)
+
+
+def nearer_to_the_best(
+    worth: Callable[[Floats], Floats], lo: Floats, hi: Floats, held: NDArray[np.int64], budget: CrossEntropy,
+    rng: np.random.Generator, *, spread: float, enough: Callable[[float], bool],
+) -> tuple[Floats, float]:  # fmt: skip
+    """The best inputs ``(steps, m)`` that were drawn, and what they are worth.
+
+    ``worth`` judges inputs ``(batch, steps, m)``, ``held`` says of each step which stretch it belongs to, ``spread`` is
+    the deviation at first, in halves of a range; the search ends where a worth is ``enough``. Of the budget, samples,
+    best, rounds and move count.
+    """
+    shape = (int(held[-1]) + 1, len(lo))
+    mean, deviation = np.zeros(shape), np.full(shape, spread)
+    best, value = np.zeros((len(held), len(lo))), -np.inf
     for _ in range(budget.rounds):
-        drawn = np.clip(mean + spread * rng.standard_normal((budget.samples, *mean.shape)), -1.0, 1.0)
+        drawn = np.clip(mean + deviation * rng.standard_normal((budget.samples, *shape)), -1.0, 1.0)
         inputs = (lo + (drawn + 1.0) / 2.0 * (hi - lo))[:, held]
-        found = np.nan_to_num(value_of(rolled(problem, start, inputs)), nan=-np.inf)
+        found = worth(inputs)
         order = np.argsort(-found, kind="stable")[: budget.best]
         if found[order[0]] > value:
             best, value = inputs[order[0]], float(found[order[0]])
-        if value > 0.0:
+        if enough(value):
             break
         chosen = drawn[order]
         mean = mean + budget.move * (chosen.mean(axis=0) - mean)
-        spread = spread + budget.move * (chosen.std(axis=0) - spread)
+        deviation = deviation + budget.move * (chosen.std(axis=0) - deviation)
     return best, value
 
 

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from agentc.runtime.learn.networks.actor_critic import ActorCritic
 from agentc.runtime.learn.policy import Policy
+from agentc.runtime.planning.cross_entropy import CrossEntropy, nearer_to_the_best
 from agentc.runtime.predictive.model import Model, repeated
 from agentc.runtime.subgoals.judging import JudgedEnv
 
@@ -167,24 +168,16 @@ class Predictor:
         """Of whole sequences of inputs, each held over as many steps as a search tries first, the best, and its exact
         robustness."""
         model, count = self.model, self.search
+
+        def worth(inputs: Floats) -> Floats:
+            given = torch.tensor(inputs)
+            states, _ = model.rollout(state.expand(count, -1), t, given)
+            return model.robustness(self._whole(past.expand(count, -1, -1), states, given))
+
+        budget = CrossEntropy(count, max(2, int(BEST * count)), ROUNDS, move=MOVE)
+        held = np.arange(model.last - t) // FIRST
         lo, hi = model.loop.lo.numpy(), model.loop.hi.numpy()
-        steps = model.last - t
-        held = np.arange(steps) // FIRST
-        mean, spread = np.zeros((held[-1] + 1, len(lo))), np.full((held[-1] + 1, len(lo)), 1.0)
-        best, value = np.zeros((steps, len(lo))), -np.inf
-        for _ in range(ROUNDS):
-            drawn = np.clip(mean + spread * rng.standard_normal((count, *mean.shape)), -1.0, 1.0)
-            inputs = torch.tensor((lo + (drawn + 1.0) / 2.0 * (hi - lo))[:, held])
-            states, _ = model.rollout(state.expand(count, -1), t, inputs)
-            exact = model.robustness(self._whole(past.expand(count, -1, -1), states, inputs))
-            order = np.argsort(-exact, kind="stable")[: max(2, int(BEST * count))]
-            if exact[order[0]] > value:
-                best, value = inputs[order[0]].numpy(), float(exact[order[0]])
-            if value >= MARGIN:
-                break
-            mean = mean + MOVE * (drawn[order].mean(axis=0) - mean)
-            spread = spread + MOVE * (drawn[order].std(axis=0) - spread)
-        return best, value
+        return nearer_to_the_best(worth, lo, hi, held, budget, rng, spread=1.0, enough=lambda v: v >= MARGIN)
 
     def _refined(self, past: Tensor, state: Tensor, t: int, guess: Tensor) -> tuple[Floats, Floats]:
         """Inputs moved up the gradient of the robustness, the best that were met, and their exact robustness."""
